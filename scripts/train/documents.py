@@ -14,7 +14,7 @@ KIND_WEIGHTS = (2, 2, 2, 2, 1.5)        # lists are long: a little fewer of them
 MEAN_FACT = 13.5                        # tokens, about
 # Weight of a token in the answer loss.  The first word of an answer is the retrieval
 # itself; in a list the rest is many, and every second token is a comma.
-FIRST, COMMA, GOOD = 1.0, 0.1, 0.5
+FIRST, COMMA, GOOD = 1.0, 0.1, 1.0
 NO_SOURCE = -1
 
 
