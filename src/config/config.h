@@ -1,0 +1,75 @@
+/*
+ * config/config.h: settings. One table (config/schema.c) lists every key with its type, default and
+ * meaning; loading, checking, merging and `config/default.json` come from it.
+ *
+ * Precedence: option > -c file > the stream's experiment.config > built-in default.
+ */
+#ifndef KVT_CONFIG_CONFIG_H
+#define KVT_CONFIG_CONFIG_H
+
+#include "core/error.h"
+#include "core/option.h"
+#include "stream/json.h"
+#include "stream/stage.h"
+
+#include <stdbool.h>
+
+enum kvt_config_type {
+    KVT_CONFIG_TEXT,
+    KVT_CONFIG_INTEGER,
+    KVT_CONFIG_NUMBER,
+    KVT_CONFIG_BOOL,
+    KVT_CONFIG_NUMBERS, /* array of numbers */
+    KVT_CONFIG_TEXTS,   /* array of strings */
+    KVT_CONFIG_COUNTS,  /* a whole number, or an array of them (one per bin) */
+    KVT_CONFIG_OBJECT,  /* a free-form object: replaced whole, its members are not checked */
+    KVT_CONFIG_ANY,
+};
+
+struct kvt_config_key {
+    const char *path; /* "kv.budgets" */
+    enum kvt_config_type type;
+    bool nullable;
+    const char *initial; /* default, as JSON text */
+    const char *choices; /* "a|b|c" for a closed set of texts, else NULL */
+    const char *help;
+};
+
+extern const struct kvt_config_key kvt_config_keys[]; /* ends with a NULL path */
+
+/* All defaults as one tree. New reference. */
+json_t *kvt_config_defaults(void);
+/*
+ * Checks a tree against the table. Returns 0, or -1 naming `source`, the key path and the nearest
+ * valid key, with code KVT_USAGE.
+ */
+int kvt_config_check(const json_t *tree, const char *source, struct kvt_error *error);
+/* Lays `over` on `base`: objects merge by key, free-form objects and everything else replace. */
+void kvt_config_merge(json_t *base, const json_t *over);
+
+struct kvt_settings {
+    json_t *options; /* from KVT_OPTION_CONFIG options */
+    json_t *file;    /* from -c, NULL without */
+    json_t *stream;  /* experiment.config of the stream, NULL until seen */
+    json_t *merged;
+};
+
+/* Loads and checks; ends the process with exit 2 on a mistake. */
+void kvt_settings_open(struct kvt_settings *settings, const char *file,
+                       const struct kvt_arguments *arguments);
+/* Notes the stream's experiment.config (borrowed). Unknown keys of another version are ignored. */
+void kvt_settings_stream(struct kvt_settings *settings, const json_t *config);
+/* The whole merged tree, always complete. Borrowed; valid until kvt_settings_stream or _close. */
+const json_t *kvt_settings_tree(struct kvt_settings *settings);
+void kvt_settings_close(struct kvt_settings *settings);
+
+/*
+ * The handler of `experiment` lines for every stage after kvt-bin: takes its config into `settings`,
+ * and, when the stage was given -c or options, replaces the named `sections` (NULL-terminated:
+ * {"scoring", NULL}) in the emitted line.
+ */
+int kvt_settings_experiment(struct kvt_settings *settings, const char *const *sections,
+                            struct kvt_stage *stage, const struct kvt_line *line,
+                            struct kvt_error *error);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * Every setting, once. Adding one: a row here, then `make defaults` rewrites config/default.json.
+ */
+#include "config/config.h"
+
+#define TEXT KVT_CONFIG_TEXT
+#define INTEGER KVT_CONFIG_INTEGER
+#define NUMBER KVT_CONFIG_NUMBER
+#define BOOL KVT_CONFIG_BOOL
+#define OBJECT KVT_CONFIG_OBJECT
+
+/* clang-format off */
+const struct kvt_config_key kvt_config_keys[] = {
+    {"seed", INTEGER, false, "1", NULL, "seed of sampling order and interleaving"},
+    {"notes", TEXT, false, "\"\"", NULL, "free text, kept with the experiment"},
+
+    {"dataset.name", TEXT, false, "\"recall\"", NULL, "recall, longbench, or a name of your own"},
+    {"dataset.task", TEXT, true, "null", NULL, "task of the rows; null takes each row's own"},
+    {"dataset.path", TEXT, true, "null", NULL, "question file the recipe reads"},
+    {"dataset.n_per_bin", KVT_CONFIG_COUNTS, false, "40", NULL, "entries per bin: one number, or one per bin"},
+    {"dataset.templates", TEXT, true, "null", NULL, "dataset2prompt.json with prompt templates"},
+    {"dataset.question", TEXT, false, "\"last\"", "first|last", "place of the question in the prompt"},
+    {"dataset.max_prompt_tokens", INTEGER, true, "null", NULL, "longest prompt; null: no limit"},
+    {"dataset.overlong", TEXT, false, "\"truncate\"", "truncate|drop", "what happens to longer prompts (middle truncation)"},
+    {"dataset.ids", KVT_CONFIG_TEXTS, true, "null", NULL, "pinned example ids: only these"},
+
+    {"binning.n_bins", INTEGER, false, "5", NULL, "number of length bins (quantiles)"},
+
+    {"model.name", TEXT, false, "\"recall\"", NULL, "model name sent to the server"},
+    {"model.path", TEXT, true, "null", NULL, "GGUF file of the embedded engine"},
+    {"model.tokenizer", TEXT, true, "null", NULL, "tokenizer: GGUF, tokenizer.json, rank file or /tokenize URL; null: model.path"},
+    {"model.chat_overhead", INTEGER, true, "null", NULL, "tokens the server's chat template adds; null: from the GGUF, else measured or 0"},
+
+    {"engine.base_url", TEXT, true, "null", NULL, "server; null: BASE_URL, OPENAI_BASE_URL or the embedded engine"},
+    {"engine.api", TEXT, true, "null", "chat|completions", "endpoint; null: by task"},
+    {"engine.api_key_env", TEXT, false, "\"OPENAI_API_KEY\"", NULL, "environment variable that holds the key"},
+    {"engine.endpoints", OBJECT, false, "{}", NULL, "base URL per budget, keyed by the budget as written"},
+    {"engine.extra_body", OBJECT, false, "{}", NULL, "members added to each request; {kv_budget} and others are filled in"},
+    {"engine.kv_report", OBJECT, false, "{}", NULL, "JSON pointers to another server's KV report"},
+    {"engine.stream", BOOL, false, "true", NULL, "ask for a streamed answer"},
+    {"engine.concurrency", INTEGER, false, "1", NULL, "requests in flight per endpoint"},
+    {"engine.rpm", NUMBER, true, "null", NULL, "requests per minute, all endpoints together"},
+    {"engine.warmup", INTEGER, false, "0", NULL, "requests sent first and not recorded"},
+    {"engine.bust_prefix_cache", BOOL, false, "false", NULL, "put a nonce before each prompt"},
+    {"engine.request.timeout_s", NUMBER, false, "120", NULL, "limit of one attempt"},
+    {"engine.request.deadline_s", NUMBER, false, "600", NULL, "limit of one request with its retries"},
+    {"engine.request.max_attempts", INTEGER, false, "5", NULL, "requests sent at most"},
+    {"engine.request.backoff_s", NUMBER, false, "0.5", NULL, "first back-off; doubles each time"},
+    {"engine.request.backoff_max_s", NUMBER, false, "30", NULL, "longest back-off, Retry-After included"},
+    {"engine.request.max_tokens_field", TEXT, false, "\"max_tokens\"", NULL, "or max_completion_tokens"},
+    {"engine.request.temperature", BOOL, false, "true", NULL, "send the temperature"},
+
+    {"kv.policy", TEXT, false, "\"snapkv\"", NULL, "eviction policy under test"},
+    {"kv.budgets", KVT_CONFIG_NUMBERS, false, "[1.0, 0.5, 0.2]", NULL, "KV budgets; the reference is added if missing"},
+    {"kv.budget_unit", TEXT, false, "\"fraction\"", "fraction|tokens", "unit of the budgets"},
+    {"kv.replicates", INTEGER, true, "null", NULL, "reference runs; null: 2 on external servers, 1 on the embedded engine"},
+    {"kv.window", INTEGER, true, "null", NULL, "observation window; null: the policy's own"},
+    {"kv.kernel", INTEGER, true, "null", NULL, "pooling kernel; null: the policy's own"},
+    {"kv.compress_after", TEXT, false, "\"question\"", "context|question|prompt", "what is in the cache when it is compressed"},
+    {"kv.geometry", OBJECT, false, "{}", NULL, "n_layers, n_kv_heads, head_dim, bytes_per_value: analytic KV bytes"},
+
+    {"decoding.temperature", NUMBER, false, "0", NULL, "sampling temperature"},
+    {"decoding.max_tokens", INTEGER, true, "null", NULL, "output cap; null: the task's"},
+    {"decoding.seed", INTEGER, false, "0", NULL, "sampling seed sent to the server"},
+    {"decoding.repeats", INTEGER, false, "1", NULL, "times each request is asked"},
+
+    {"scoring.metric", TEXT, true, "null", NULL, "metric for every row; null: the task's"},
+    {"scoring.code_sim", TEXT, false, "\"difflib\"", "difflib|indel", "backend of code_sim"},
+    {"scoring.abstentions", KVT_CONFIG_TEXTS, true, "null", NULL, "abstention strings; null: the task's"},
+    {"scoring.refusal_patterns", KVT_CONFIG_TEXTS, true, "null", NULL, "extra refusal patterns (PCRE2)"},
+    {"scoring.format_pattern", TEXT, true, "null", NULL, "form of a valid answer (PCRE2); null: the task's"},
+
+    {"stats.ci", TEXT, false, "\"dispersion-wilson\"", "dispersion-wilson|wilson|percentile|bca|clopper-pearson|t", "interval of bin means"},
+    {"stats.alpha", NUMBER, false, "0.05", NULL, "one minus the confidence level"},
+    {"stats.resamples", INTEGER, false, "9999", NULL, "bootstrap resamples and sign flips"},
+
+    {"transition.method", TEXT, false, "\"parts\"", "parts|zscore", "verdict from tested parts, or the legacy z-scores"},
+    {"transition.family", TEXT, false, "\"run\"", "run|all", "family of the error control: each policy and task, or the whole stream"},
+    {"transition.alpha", NUMBER, false, "0.05", NULL, "family-wise error rate"},
+    {"transition.delta", NUMBER, false, "0.1", NULL, "loss that still counts as safe (score points / 100)"},
+    {"transition.collapse", NUMBER, false, "0.5", NULL, "retention below which a bin has collapsed"},
+    {"transition.permutations", INTEGER, false, "9999", NULL, "sign flips of the scan, bootstrap of abruptness"},
+
+    {"output.exp_group_id", TEXT, true, "null", NULL, "name of the experiment; null: derived"},
+    {"db.path", TEXT, true, "null", NULL, "SQLite file; null: runs/<exp>/kv_transition.sqlite"},
+    {NULL, KVT_CONFIG_ANY, false, NULL, NULL, NULL},
+};
+/* clang-format on */

@@ -1,0 +1,40 @@
+/* stream/reader.h: lines from files or standard input, with the name and number of each. */
+#ifndef KVT_STREAM_READER_H
+#define KVT_STREAM_READER_H
+
+#include "core/buffer.h"
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum { KVT_KIND_SIZE = 32 };
+
+/* A line is valid until the next one is read. It is NUL-terminated; its newline is removed. */
+struct kvt_line {
+    const char *data;
+    size_t length;
+    const char *source; /* file name, or "stdin" */
+    size_t number;      /* from 1 */
+    char kind[KVT_KIND_SIZE]; /* member "kind"; "" for an object without one and for empty lines */
+};
+
+struct kvt_reader {
+    char *const *files;
+    size_t n_files;
+    size_t next_file;
+    FILE *file;
+    const char *source;
+    size_t number;
+    char *text; /* getline's buffer */
+    size_t capacity;
+};
+
+/* No files means standard input; "-" means standard input too. `files` is borrowed. */
+void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files);
+/* Returns 1 and the next line, 0 at the end, -1 when a file cannot be opened or read. */
+int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt_error *error);
+void kvt_reader_close(struct kvt_reader *reader);
+
+#endif

@@ -1,0 +1,189 @@
+#include "stream/scan.h"
+
+#include <string.h>
+
+static const char *skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at;
+}
+
+/* Returns the byte after the closing quote of the string that starts at `at`, or NULL. */
+static const char *skip_string(const char *at, const char *end)
+{
+    for (at++; at < end; at++) {
+        at = memchr(at, '"', (size_t)(end - at));
+        if (!at)
+            return NULL;
+        size_t backslashes = 0;
+        while (at[-1 - (long)backslashes] == '\\')
+            backslashes++; /* stops at the opening quote at the latest */
+        if (backslashes % 2 == 0)
+            return at + 1;
+    }
+    return NULL;
+}
+
+/* Returns the byte after the value that starts at `at`, or NULL. */
+static const char *skip_value(const char *at, const char *end)
+{
+    if (at >= end)
+        return NULL;
+    if (*at == '"')
+        return skip_string(at, end);
+    if (*at != '{' && *at != '[') {
+        const char *start = at;
+        while (at < end && !strchr(",}] \t\r\n", *at))
+            at++;
+        return at > start ? at : NULL;
+    }
+    size_t depth = 0;
+    while (at < end) {
+        if (*at == '"') {
+            at = skip_string(at, end);
+            if (!at)
+                return NULL;
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if ((*at == '}' || *at == ']') && --depth == 0)
+            return at + 1;
+        at++;
+    }
+    return NULL;
+}
+
+void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length)
+{
+    *scan = (struct kvt_scan){.at = line, .end = line + length, .first = true};
+    scan->at = skip_space(scan->at, scan->end);
+    if (scan->at >= scan->end || *scan->at != '{')
+        scan->bad = true;
+    else
+        scan->at++;
+}
+
+bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
+{
+    if (scan->bad || scan->close)
+        return false;
+    const char *end = scan->end;
+    const char *at = skip_space(scan->at, end);
+    if (at < end && *at == '}') {
+        scan->close = at;
+        scan->bad = skip_space(at + 1, end) != end;
+        return false;
+    }
+    scan->bad = true; /* until the whole member was seen */
+    if (!scan->first) {
+        if (at >= end || *at != ',')
+            return false;
+        at = skip_space(at + 1, end);
+    }
+    scan->first = false;
+    if (at >= end || *at != '"')
+        return false;
+    member->start = at;
+    const char *after = skip_string(at, end);
+    if (!after)
+        return false;
+    member->key = at + 1;
+    member->key_length = (size_t)(after - at - 2);
+    at = skip_space(after, end);
+    if (at >= end || *at != ':')
+        return false;
+    at = skip_space(at + 1, end);
+    after = skip_value(at, end);
+    if (!after)
+        return false;
+    member->value = at;
+    member->value_length = (size_t)(after - at);
+    scan->at = after;
+    scan->bad = false;
+    return true;
+}
+
+static bool named(const struct kvt_member *member, const char *key)
+{
+    return strlen(key) == member->key_length && memcmp(member->key, key, member->key_length) == 0;
+}
+
+bool kvt_scan_find(const char *line, size_t length, const char *key, struct kvt_member *member)
+{
+    struct kvt_scan scan;
+    kvt_scan_start(&scan, line, length);
+    while (kvt_scan_next(&scan, member))
+        if (named(member, key))
+            return true;
+    return false;
+}
+
+int kvt_scan_kind(const char *line, size_t length, char *kind, size_t size)
+{
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line, length);
+    while (kvt_scan_next(&scan, &member)) {
+        if (!named(&member, "kind"))
+            continue;
+        if (member.value_length < 2 || member.value[0] != '"' || member.value_length - 2 >= size)
+            return 0;
+        memcpy(kind, member.value + 1, member.value_length - 2);
+        kind[member.value_length - 2] = '\0';
+        return 1;
+    }
+    return scan.bad ? -1 : 0;
+}
+
+static bool listed(const struct kvt_member *member, const char *const *names)
+{
+    for (; names && *names; names++)
+        if (named(member, *names))
+            return true;
+    return false;
+}
+
+int kvt_splice(struct kvt_buffer *out, const char *line, size_t length, const char *const *remove,
+               const char *members, size_t members_length)
+{
+    size_t before = out->length;
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line, length);
+    bool any = false, removed = false;
+    const char *copied = line; /* everything before is in out, or was removed */
+    while (kvt_scan_next(&scan, &member)) {
+        if (!listed(&member, remove)) {
+            if (removed) { /* the bytes before this member went with its neighbour */
+                if (any)
+                    kvt_buffer_byte(out, ',');
+                copied = member.start;
+                removed = false;
+            }
+            any = true;
+            const char *stop = member.value + member.value_length;
+            kvt_buffer_append(out, copied, (size_t)(stop - copied));
+            copied = stop;
+            continue;
+        }
+        if (!any && !removed)
+            kvt_buffer_append(out, copied, (size_t)(member.start - copied));
+        copied = member.value + member.value_length;
+        removed = true;
+    }
+    if (scan.bad || !scan.close) {
+        out->length = before;
+        return -1;
+    }
+    if (!any && !removed)
+        kvt_buffer_append(out, copied, (size_t)(scan.close - copied));
+    if (members_length) {
+        if (any)
+            kvt_buffer_byte(out, ',');
+        kvt_buffer_append(out, members, members_length);
+    }
+    kvt_buffer_byte(out, '}');
+    return 0;
+}

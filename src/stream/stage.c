@@ -1,0 +1,196 @@
+#include "stream/stage.h"
+
+#include "stream/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void give_up(struct kvt_stage *stage, enum kvt_exit code, const char *text)
+{
+    fflush(stdout); /* nothing already made is lost */
+    if (stage->abort_hook)
+        stage->abort_hook(stage->abort_context);
+    kvt_die(code, "%s", text);
+}
+
+void kvt_stage_open(struct kvt_stage *stage, const char *name, const struct kvt_stage_options *options,
+                    const struct kvt_arguments *arguments)
+{
+    *stage = (struct kvt_stage){.name = name, .no_meta = options->no_meta != 0};
+    kvt_reader_open(&stage->reader, arguments->files, arguments->n_files);
+    kvt_sha256_start(&stage->input_hash);
+    if (options->skip_bad) {
+        stage->skip_path = options->skip_bad;
+        stage->skip_file = fopen(options->skip_bad, "wb");
+        if (!stage->skip_file)
+            kvt_die(KVT_SYSTEM, "cannot open %s: %s", options->skip_bad, strerror(errno));
+    }
+}
+
+static struct kvt_kind_count *count_of(struct kvt_stage *stage, const char *kind)
+{
+    for (size_t i = 0; i < stage->n_counts; i++)
+        if (strcmp(stage->counts[i].kind, kind) == 0)
+            return &stage->counts[i];
+    if (stage->n_counts == KVT_STAGE_KINDS)
+        return &stage->counts[KVT_STAGE_KINDS - 1]; /* foreign kinds beyond the table share a row */
+    struct kvt_kind_count *row = &stage->counts[stage->n_counts++];
+    memset(row, 0, sizeof *row);
+    strncpy(row->kind, kind, sizeof row->kind - 1);
+    return row;
+}
+
+void kvt_stage_bad(struct kvt_stage *stage, const struct kvt_line *line, const char *text)
+{
+    if (stage->skip_file) {
+        stage->n_skipped++;
+        kvt_say("%s:%zu: %s (set aside in %s)", line->source, line->number, text, stage->skip_path);
+        if (fwrite(line->data, 1, line->length, stage->skip_file) != line->length ||
+            fputc('\n', stage->skip_file) == EOF)
+            kvt_die(KVT_SYSTEM, "cannot write %s: %s", stage->skip_path, strerror(errno));
+        return;
+    }
+    char message[sizeof((struct kvt_error *)0)->text + 512];
+    snprintf(message, sizeof message, "%s:%zu: %s", line->source, line->number, text);
+    give_up(stage, KVT_DATA, message);
+}
+
+int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
+{
+    struct kvt_error error;
+    for (;;) {
+        int status = kvt_reader_next(&stage->reader, line, &error);
+        if (status < 0)
+            give_up(stage, error.code, error.text);
+        if (status == 0)
+            return 0;
+        kvt_sha256_add(&stage->input_hash, line->data, line->length);
+        kvt_sha256_add(&stage->input_hash, "\n", 1);
+        if (line->length == 0)
+            return 1;
+        if (kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) >= 0) {
+            count_of(stage, line->kind)->in++;
+            return 1;
+        }
+        kvt_stage_bad(stage, line, "not a JSON object on one line");
+    }
+}
+
+static bool own_meta(const struct kvt_stage *stage, const struct kvt_line *line)
+{
+    struct kvt_member member;
+    if (strcmp(line->kind, "meta") != 0 || !kvt_scan_find(line->data, line->length, "stage", &member))
+        return false;
+    size_t length = strlen(stage->name);
+    return member.value_length == length + 2 && memcmp(member.value + 1, stage->name, length) == 0;
+}
+
+static const struct kvt_route *route_of(const struct kvt_route *routes, const struct kvt_line *line)
+{
+    for (; routes->kind; routes++)
+        if (strcmp(routes->kind, line->kind) == 0)
+            return routes;
+    return line->kind[0] == '\0' && line->length > 0 && routes->handler ? routes : NULL;
+}
+
+void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context)
+{
+    struct kvt_line line;
+    struct kvt_error error;
+    while (kvt_stage_next(stage, &line)) {
+        if (own_meta(stage, &line))
+            continue;
+        const struct kvt_route *route = route_of(routes, &line);
+        if (!route)
+            kvt_stage_copy(stage, &line);
+        else if (route->handler && route->handler(stage, &line, context, &error) != 0)
+            kvt_stage_bad(stage, &line, error.text);
+    }
+}
+
+void kvt_stage_flush(struct kvt_stage *stage)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        char message[256];
+        snprintf(message, sizeof message, "cannot write to standard output: %s", strerror(errno));
+        if (stage->abort_hook)
+            stage->abort_hook(stage->abort_context);
+        kvt_die(KVT_SYSTEM, "%s", message);
+    }
+}
+
+void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length)
+{
+    count_of(stage, kind)->out++;
+    if (fwrite(data, 1, length, stdout) != length || putc('\n', stdout) == EOF)
+        kvt_stage_flush(stage); /* reports why */
+    if (stage->flush_lines)
+        kvt_stage_flush(stage);
+}
+
+void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind, const struct kvt_buffer *record)
+{
+    kvt_stage_emit(stage, kind, record->data, record->length);
+}
+
+void kvt_stage_copy(struct kvt_stage *stage, const struct kvt_line *line)
+{
+    kvt_stage_emit(stage, line->kind, line->data, line->length);
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    return strcmp(((const struct kvt_kind_count *)a)->kind, ((const struct kvt_kind_count *)b)->kind);
+}
+
+static void write_counts(struct kvt_writer *writer, const struct kvt_stage *stage, bool out)
+{
+    kvt_write_object(writer);
+    for (size_t i = 0; i < stage->n_counts; i++) {
+        const struct kvt_kind_count *row = &stage->counts[i];
+        size_t n = out ? row->out : row->in;
+        if (n && row->kind[0] && strcmp(row->kind, "meta") != 0)
+            kvt_member_integer(writer, row->kind, (long long)n);
+    }
+    kvt_write_end(writer);
+}
+
+void kvt_stage_close(struct kvt_stage *stage, const json_t *settings)
+{
+    if (!stage->no_meta) {
+        char hex[KVT_SHA256_HEX];
+        kvt_sha256_hex(&stage->input_hash, hex);
+        qsort(stage->counts, stage->n_counts, sizeof *stage->counts, by_kind);
+        struct kvt_buffer record = {0};
+        struct kvt_writer writer;
+        kvt_writer_start(&writer, &record);
+        kvt_write_object(&writer);
+        kvt_member_string(&writer, "kind", "meta");
+        kvt_member_string(&writer, "stage", stage->name);
+        kvt_member_string(&writer, "version", KVT_VERSION);
+        kvt_write_key(&writer, "settings");
+        if (settings) {
+            kvt_write_json(&writer, settings);
+        } else {
+            kvt_write_object(&writer);
+            kvt_write_end(&writer);
+        }
+        kvt_member_string(&writer, "input_sha256", hex);
+        kvt_write_key(&writer, "records_in");
+        write_counts(&writer, stage, false);
+        kvt_write_key(&writer, "records_out");
+        write_counts(&writer, stage, true);
+        if (stage->n_skipped)
+            kvt_member_integer(&writer, "skipped", (long long)stage->n_skipped);
+        kvt_write_end(&writer);
+        kvt_stage_emit_buffer(stage, "meta", &record);
+        kvt_buffer_free(&record);
+    }
+    kvt_stage_flush(stage);
+    if (fclose(stdout) != 0)
+        kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+    if (stage->skip_file && fclose(stage->skip_file) != 0)
+        kvt_die(KVT_SYSTEM, "cannot write %s: %s", stage->skip_path, strerror(errno));
+    kvt_reader_close(&stage->reader);
+}
