@@ -105,3 +105,7 @@ test: build test-programs ## the whole suite
 
 clean: ## remove what was built (never runs/)
 	rm -rf bin build
+
+.PHONY: defaults
+defaults: $(BIN)/kvt-lint ## rewrite config/default.json from the settings table
+	$(BIN)/kvt-lint --defaults > config/default.json

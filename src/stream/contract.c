@@ -1,0 +1,266 @@
+#include "stream/contract.h"
+
+#include "core/memory.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+const struct kvt_contract_member kvt_contract_members[] = {
+    {"experiment", "exp_group_id", "string", "name of the experiment"},
+    {"experiment", "created_at", "string", "UTC date, ISO 8601"},
+    {"experiment", "config", "object", "every setting, resolved; never secrets"},
+    {"experiment", "git_hash", "string?", "commit of the programs"},
+    {"experiment", "notes", "string?", "free text"},
+    {"experiment", "seed", "integer", "seed of order and interleaving"},
+
+    {"dataset", "dataset_id", "string", "hash of the questions, template and tokenizer"},
+    {"dataset", "name", "string", "recall, longbench, ..."},
+    {"dataset", "task", "string?", "task of the rows"},
+    {"dataset", "created_at", "string", "UTC date, ISO 8601"},
+    {"dataset", "source_sha256", "string?", "SHA-256 of the question rows"},
+    {"dataset", "n_examples", "integer", "rows read"},
+    {"dataset", "tokenizer", "object?", "{name, sha256}"},
+    {"dataset", "template", "object?", "{name, sha256}"},
+    {"dataset", "manifest_version", "integer", "version of the manifest"},
+
+    {"bin", "bin_id", "string", "hash of dataset and bin"},
+    {"bin", "dataset_id", "string", "dataset of the bin"},
+    {"bin", "bin_idx", "integer", "from 0, shortest first"},
+    {"bin", "token_min", "integer", "smallest prompt, tokens, inclusive"},
+    {"bin", "token_max", "integer", "largest prompt, tokens, inclusive"},
+    {"bin", "n_examples", "integer", "examples in the bin"},
+    {"bin", "n_selected", "integer", "entries taken from it"},
+
+    {"entry", "entry_id", "string", "hash of dataset, example and template"},
+    {"entry", "dataset_id", "string", "dataset of the entry"},
+    {"entry", "example_id", "string", "the row's own id"},
+    {"entry", "bin_idx", "integer", "length bin"},
+    {"entry", "rank", "integer", "place in the bin's frozen order"},
+    {"entry", "token_len", "integer", "whole prompt as the server sees it, tokens"},
+    {"entry", "question", "string?", "the question"},
+    {"entry", "answers", "array", "gold answers"},
+    {"entry", "prompt_sha256", "string", "SHA-256 of the prompt"},
+    {"entry", "cluster", "string?", "key of entries that share a context or question"},
+    {"entry", "meta", "object", "task, language, all_classes, length, ..."},
+
+    {"run", "run_id", "string", "hash of what makes the run"},
+    {"run", "exp_group_id", "string", "experiment of the run"},
+    {"run", "kv_policy", "string", "eviction policy"},
+    {"run", "kv_budget", "number", "budget, in budget_unit"},
+    {"run", "budget_unit", "string", "fraction or tokens"},
+    {"run", "reference", "boolean", "true for the full cache"},
+    {"run", "replicate", "string", "a, or b for a second reference run"},
+    {"run", "kv", "object", "window, kernel, compress_after, ..."},
+    {"run", "engine_name", "string?", "name of the server"},
+    {"run", "base_url", "string?", "address without credentials"},
+    {"run", "model_name", "string?", "model asked for"},
+    {"run", "created_at", "string", "UTC date, ISO 8601"},
+
+    {"response", "request_id", "string", "hash of the request as sent and its run"},
+    {"response", "run_id", "string", "run of the request"},
+    {"response", "entry_id", "string", "entry asked"},
+    {"response", "bin_idx", "integer", "length bin"},
+    {"response", "token_len", "integer?", "whole prompt, tokens"},
+    {"response", "kv_policy", "string", "eviction policy"},
+    {"response", "kv_budget", "number", "budget, in the run's unit"},
+    {"response", "repeat", "integer", "from 0"},
+    {"response", "answers", "array", "gold answers"},
+    {"response", "cluster", "string?", "key of entries that share a context or question"},
+    {"response", "meta", "object", "the entry's"},
+    {"response", "request.prompt_tokens", "integer?", "prompt tokens the server counted"},
+    {"response", "request.max_tokens", "integer?", "output cap"},
+    {"response", "request.temperature", "number?", "sampling temperature"},
+    {"response", "request.seed", "integer?", "sampling seed"},
+    {"response", "request.body_sha256", "string?", "SHA-256 of the body as sent"},
+    {"response", "response.text", "string?", "the answer"},
+    {"response", "response.finish_reason", "string?", "as the server said it"},
+    {"response", "response.completion_tokens", "integer?", "tokens of the answer"},
+    {"response", "response.reasoning", "string?", "reasoning text, if any"},
+    {"response", "response.raw", "any?", "the server's own usage and timings"},
+    {"response", "telemetry.latency_s", "number?", "whole request, seconds"},
+    {"response", "telemetry.ttfb_s", "number?", "first byte, seconds"},
+    {"response", "telemetry.ttft_s", "number?", "first content, seconds"},
+    {"response", "telemetry.prefill_s", "number?", "prefill, seconds"},
+    {"response", "telemetry.decode_s", "number?", "decode, seconds"},
+    {"response", "telemetry.itl_p50_s", "number?", "median inter-token time, seconds"},
+    {"response", "telemetry.itl_p95_s", "number?", "95th percentile of inter-token time, seconds"},
+    {"response", "telemetry.attempts", "integer?", "requests sent"},
+    {"response", "telemetry.wait_s", "number?", "time spent waiting between attempts, seconds"},
+    {"response", "telemetry.cached_tokens", "integer?", "prompt tokens the server took from a prefix cache"},
+    {"response", "telemetry.started_at", "string?", "UTC date of the last attempt"},
+    {"response", "telemetry.peak_mem_mb", "number?", "sampled by --mem-probe, MiB"},
+    {"response", "telemetry.kv.prompt_tokens", "number?", "cache entries of the whole prompt"},
+    {"response", "telemetry.kv.kept_tokens", "number?", "cache entries after compression, mean over layers and KV heads"},
+    {"response", "telemetry.kv.kept_per_layer", "array?", "the same per layer"},
+    {"response", "telemetry.kv.uncompressed_tail", "integer?", "prompt tokens added after compression"},
+    {"response", "telemetry.kv.bytes", "number?", "bytes held after compression"},
+    {"response", "telemetry.kv.peak_bytes", "number?", "most bytes held for the request"},
+    {"response", "telemetry.kv.full_bytes", "number?", "bytes of a full cache"},
+    {"response", "telemetry.kv.source", "string", "reported, gauge, analytic or none"},
+    {"response", "telemetry.kv.applied", "string", "proven, reported, behavioural, unproven or contradicted"},
+    {"response", "error", "object?", "null, or {type, status, message, retryable}"},
+
+    {"bin_stats", "run_id", "string", "run"},
+    {"bin_stats", "kv_budget", "number", "budget"},
+    {"bin_stats", "bin_idx", "integer", "length bin"},
+    {"bin_stats", "n", "integer", "responses"},
+    {"bin_stats", "n_scored", "integer", "responses with a score"},
+    {"bin_stats", "acc_mean", "number?", "mean score"},
+    {"bin_stats", "acc_ci_low", "number?", "lower end of its interval"},
+    {"bin_stats", "acc_ci_high", "number?", "upper end of its interval"},
+    {"bin_stats", "acc_std", "number?", "standard deviation of scores (ddof 1)"},
+    {"bin_stats", "fail_rate", "number?", "model failures / n_scored"},
+    {"bin_stats", "lat_p50", "number?", "median latency, seconds"},
+    {"bin_stats", "lat_p95", "number?", "95th percentile of latency; null below n = 60"},
+    {"bin_stats", "ttft_p50", "number?", "median time to first token, seconds"},
+    {"bin_stats", "ttft_p95", "number?", "95th percentile; null below n = 60"},
+    {"bin_stats", "itl_p50", "number?", "median inter-token time, seconds"},
+    {"bin_stats", "mem_p95", "number?", "95th percentile of memory; null below n = 60"},
+    {"bin_stats", "mem_source", "string?", "where memory figures come from"},
+    {"bin_stats", "kv_bytes_p50", "number?", "median KV bytes held"},
+    {"bin_stats", "kept_ratio_p50", "number?", "median kept / prompt"},
+
+    {"pair_stats", "run_id", "string", "run compared with the reference"},
+    {"pair_stats", "kv_budget", "number", "budget"},
+    {"pair_stats", "bin_idx", "integer", "length bin"},
+    {"pair_stats", "n_pairs", "integer", "entries scored in both runs"},
+
+    {"transition", "run_id", "string", "run judged"},
+    {"transition", "kv_budget", "number", "budget"},
+    {"transition", "verdict", "string", "headline"},
+    {"transition", "transition_bin_start", "integer?", "first bin of the zone"},
+    {"transition", "transition_bin_end", "integer?", "last bin of the zone"},
+    {"transition", "collapse_bin", "integer?", "first collapsed bin"},
+    {"transition", "order", "string?", "failures_first, together, wrong_answers_first or undecided"},
+    {"transition", "safe_within", "number?", "largest loss the data leave possible, score units"},
+    {"transition", "summary", "string", "one sentence"},
+    {"transition", "rationale", "object", "every part of the verdict"},
+
+    {"meta", "stage", "string", "program"},
+    {"meta", "version", "string", "release"},
+    {"meta", "settings", "object", "settings given by option"},
+    {"meta", "input_sha256", "string", "SHA-256 of the stage's input"},
+    {"meta", "records_in", "object", "records read, by kind"},
+    {"meta", "records_out", "object", "records written, by kind"},
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+/* Which member of which kind must name a record already seen. */
+static const struct {
+    const char *kind, *member, *target_kind;
+} references[] = {
+    {"bin", "dataset_id", "dataset"},   {"entry", "dataset_id", "dataset"},
+    {"response", "run_id", "run"},      {"bin_stats", "run_id", "run"},
+    {"pair_stats", "run_id", "run"},    {"transition", "run_id", "run"},
+};
+
+/* Ids seen, as "kind:id" keys of one JSON object (jansson's hash table). */
+struct kvt_contract_state {
+    json_t *seen;
+};
+
+struct kvt_contract_state *kvt_contract_start(void)
+{
+    struct kvt_contract_state *state = kvt_alloc(sizeof *state);
+    state->seen = json_object();
+    return state;
+}
+
+void kvt_contract_end(struct kvt_contract_state *state)
+{
+    if (!state)
+        return;
+    json_decref(state->seen);
+    free(state);
+}
+
+static bool matches(const json_t *value, const char *type)
+{
+    size_t length = strcspn(type, "?");
+    if (json_is_null(value))
+        return type[length] == '?';
+    if (strncmp(type, "string", length) == 0)
+        return json_is_string(value);
+    if (strncmp(type, "integer", length) == 0)
+        return json_is_integer(value);
+    if (strncmp(type, "number", length) == 0)
+        return json_is_number(value);
+    if (strncmp(type, "boolean", length) == 0)
+        return json_is_boolean(value);
+    if (strncmp(type, "array", length) == 0)
+        return json_is_array(value);
+    if (strncmp(type, "object", length) == 0)
+        return json_is_object(value);
+    return true; /* any */
+}
+
+static int check_members(const json_t *record, const char *kind, struct kvt_error *error)
+{
+    for (const struct kvt_contract_member *member = kvt_contract_members; member->kind; member++) {
+        if (strcmp(member->kind, kind) != 0)
+            continue;
+        const json_t *value = kvt_json_get(record, member->path);
+        if (!value)
+            return kvt_fail(error, KVT_DATA, "%s without member %s", kind, member->path);
+        if (!matches(value, member->type))
+            return kvt_fail(error, KVT_DATA, "%s.%s is not of type %s", kind, member->path, member->type);
+    }
+    return 0;
+}
+
+static int check_references(struct kvt_contract_state *state, const json_t *record, const char *kind,
+                            struct kvt_error *error)
+{
+    char key[256];
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+        if (strcmp(references[i].kind, kind) != 0)
+            continue;
+        const char *id = kvt_json_text(record, references[i].member, "");
+        snprintf(key, sizeof key, "%s:%s", references[i].target_kind, id);
+        if (!json_object_get(state->seen, key))
+            return kvt_fail(error, KVT_DATA, "%s.%s names a %s that came on no line before: %s", kind,
+                            references[i].member, references[i].target_kind, id);
+    }
+    char member[64];
+    snprintf(member, sizeof member, "%s_id", kind);
+    const char *id = kvt_json_text(record, strcmp(kind, "response") == 0 ? "request_id" : member, NULL);
+    if (!id)
+        return 0;
+    snprintf(key, sizeof key, "%s:%s", kind, id);
+    if (strcmp(kind, "response") == 0 && json_object_get(state->seen, key))
+        return kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s", id);
+    json_object_set_new(state->seen, key, json_true());
+    return 0;
+}
+
+int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
+                       struct kvt_error *error)
+{
+    json_t *record = kvt_json_parse(line, length, NULL, error);
+    if (!record)
+        return -1;
+    const char *kind = kvt_json_text(record, "kind", NULL);
+    int status = 0;
+    if (!json_is_object(record))
+        status = kvt_fail(error, KVT_DATA, "not a JSON object");
+    else if (!kind)
+        status = kvt_fail(error, KVT_DATA, "no member kind");
+    else if (strncmp(line, "{\"kind\":", 8) != 0)
+        status = kvt_fail(error, KVT_DATA, "kind is not the first member");
+    else if (check_members(record, kind, error) != 0 ||
+             check_references(state, record, kind, error) != 0)
+        status = -1;
+    json_decref(record);
+    return status;
+}
+
+void kvt_contract_print(FILE *out)
+{
+    for (const struct kvt_contract_member *member = kvt_contract_members; member->kind; member++)
+        fprintf(out, "%s\t%s\t%s\n", member->kind, member->path, member->type);
+}

@@ -1,0 +1,35 @@
+/*
+ * stream/contract.h: kvt-stream(5) as a table: which members a record of each kind has, and of what
+ * type. kvt-lint checks streams with it; a test holds the table against the page and the SQL.
+ */
+#ifndef KVT_STREAM_CONTRACT_H
+#define KVT_STREAM_CONTRACT_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct kvt_contract_member {
+    const char *kind;
+    const char *path; /* dotted below the record */
+    const char *type; /* string number integer boolean array object any; a trailing ? allows null */
+    const char *meaning;
+};
+
+extern const struct kvt_contract_member kvt_contract_members[]; /* ends with a NULL kind */
+
+/* Remembers ids across lines, so that references can be checked: memory grows by the ids seen. */
+struct kvt_contract_state;
+struct kvt_contract_state *kvt_contract_start(void);
+void kvt_contract_end(struct kvt_contract_state *state);
+
+/* 0, or -1 with the first finding: missing member, wrong type, "kind" not first, unknown reference.
+ * Records of kinds the table does not know pass. */
+int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
+                       struct kvt_error *error);
+
+/* "kind<TAB>member<TAB>type" lines. */
+void kvt_contract_print(FILE *out);
+
+#endif
