@@ -93,15 +93,27 @@ directories:
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
-.PHONY: unit test-programs clean
-test-programs: $(addprefix $(BUILD)/test/,$(UNIT_TESTS)) $(addprefix $(BUILD)/helpers/,$(HELPERS))
+.PHONY: unit test test-programs bless parity clean
+TEST_ENV := KVT_BIN=$(abspath $(BIN)) KVT_BUILD=$(abspath $(BUILD))
+UNIT_PROGRAMS := $(addprefix $(BUILD)/test/,$(UNIT_TESTS))
+
+test-programs: $(UNIT_PROGRAMS) $(addprefix $(BUILD)/helpers/,$(HELPERS))
 
 unit: test-programs ## unit tests of the rooms
-	prove --exec '' $(addprefix $(BUILD)/test/,$(UNIT_TESTS))
+	$(TEST_ENV) prove --exec '' $(UNIT_PROGRAMS)
 
-test: build test-programs ## the whole suite
-	KVT_BIN=$(abspath $(BIN)) KVT_BUILD=$(abspath $(BUILD)) prove --exec '' $(addprefix $(BUILD)/test/,$(UNIT_TESTS))
-	KVT_BIN=$(abspath $(BIN)) KVT_BUILD=$(abspath $(BUILD)) prove test/*.t
+test: build test-programs ## the whole suite, under ten minutes on two cores
+	$(TEST_ENV) prove --timer --exec '' $(UNIT_PROGRAMS)
+	$(TEST_ENV) prove --timer --exec bash $(sort $(wildcard test/*.t))
+
+bless: build test-programs ## rewrite golden files from what the programs print now; read the diff
+	KVT_BLESS=1 $(TEST_ENV) prove --exec bash $(sort $(wildcard test/*.t))
+	git --no-pager diff --stat -- test/golden
+
+# Published predictions, tokenizer vectors and golden runs made by others; PARITY names their folder.
+PARITY ?=
+parity: build test-programs ## compare with reference data under PARITY=DIR; skips what is absent
+	$(TEST_ENV) PARITY=$(PARITY) prove --verbose --exec bash $(sort $(wildcard test/parity/*))
 
 clean: ## remove what was built (never runs/)
 	rm -rf bin build
@@ -109,3 +121,41 @@ clean: ## remove what was built (never runs/)
 .PHONY: defaults
 defaults: $(BIN)/kvt-lint ## rewrite config/default.json from the settings table
 	$(BIN)/kvt-lint --defaults > config/default.json
+
+# What building, running and testing take, by Debian's names. `deps-dev` adds what lint and benchmarks take.
+DEPS := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libpcre2-dev libmicrohttpd-dev libutf8proc-dev \
+	sqlite3 gnuplot-nox fonts-dejavu-core perl curl jq git ca-certificates
+DEPS_DEV := clang clang-format cppcheck shellcheck valgrind mandoc wrk python3 libclang-rt-14-dev
+.PHONY: deps deps-dev
+deps: ## install what building, running and testing take (Debian packages)
+	@scripts/install-packages $(DEPS)
+deps-dev: deps ## and what lint, sanitizers and benchmarks take
+	@scripts/install-packages $(DEPS_DEV)
+# `make -j deps experiment`: nothing is compiled before the packages are there.
+ifneq ($(filter deps deps-dev,$(MAKECMDGOALS)),)
+directories: | $(filter deps deps-dev,$(MAKECMDGOALS))
+endif
+
+.PHONY: lint format install
+C_FILES = $(shell git ls-files '*.c' '*.h')
+SHELL_FILES = $(shell git ls-files scripts test .ci | xargs grep -lE '^\#!/bin/(ba)?sh')
+lint: ## clang-format, cppcheck, shellcheck, man pages, both compilers with -Werror
+	clang-format --dry-run --Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability -Isrc src
+	shellcheck --severity=warning $(SHELL_FILES)
+	for page in src/*.[15]; do mandoc -T lint -W warning "$$page"; done
+	for compiler in gcc clang; do \
+	    for file in $$(git ls-files 'src/*.c' 'test/*.c'); do \
+	        $$compiler $(ALL_CFLAGS) -Werror -Itest/unit -c -o /dev/null $$file; done; done
+
+format: ## clang-format every source in place
+	clang-format -i $(C_FILES)
+
+install: build ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(addprefix $(BIN)/,$(EXISTING)) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard src/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard src/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
+
+include scripts/pipeline.mk
+-include scripts/calibrate.mk
