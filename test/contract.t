@@ -1,0 +1,27 @@
+#!/bin/bash
+# kvt-stream(5), kvt-lint and the SQL agree; kvt-lint finds what is wrong with a stream.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+
+# Members of the page: "kind<TAB>member<TAB>type".
+awk '/^\.Ss / { kind = $2 } /^\.Sh SCORES/ { kind = "" }
+     kind && /^\.It Va .* Pq / { print kind "\t" $3 "\t" $5 }' src/kvt-stream.5 >"$scratch/page"
+kvt-lint --contract >"$scratch/table"
+is "the page lists the members the validator checks" "$(cat "$scratch/page")" "$(cat "$scratch/table")"
+
+record='{"kind":"bin","bin_id":"b0","dataset_id":"d","bin_idx":0,"token_min":1,"token_max":2,"n_examples":3,"n_selected":3}'
+dataset='{"kind":"dataset","dataset_id":"d","name":"x","task":null,"created_at":"2026-01-01T00:00:00Z","source_sha256":null,"n_examples":3,"tokenizer":null,"template":null,"manifest_version":1}'
+printf '%s\n' "$dataset" "$record" '{"kind":"foreign","x":1}' >"$scratch/good.jsonl"
+ok "a good stream passes" kvt-lint "$scratch/good.jsonl"
+fails 1 "a reference to nothing is found" kvt-lint <<<"$record"
+like "and named" "$(cat "$scratch/.out")" '^stdin:1: bin.dataset_id names a dataset that came on no line before: d$'
+fails 1 "a missing member is found" kvt-lint <<<"${dataset/\"n_examples\":3,/}"
+like "and named" "$(cat "$scratch/.out")" 'dataset without member n_examples'
+fails 1 "a wrong type is found" kvt-lint <<<"${dataset/\"n_examples\":3/\"n_examples\":\"3\"}"
+fails 1 "a kind that is not first is found" kvt-lint <<<'{"x":1,"kind":"foreign"}'
+fails 1 "a torn line is found" kvt-lint <<<'{"kind":"bin",'
+fails 2 "an unknown option is refused" kvt-lint --sectoins=kv
+like "with the nearest one" "$(cat "$scratch/.err")" 'did you mean --sections'
+fails 2 "an unknown setting is refused" kvt-lint --get kv.polcy
+fails 3 "a full disk is an error" bash -c 'kvt-lint --defaults >/dev/full'
+done_testing
