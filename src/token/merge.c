@@ -1,0 +1,163 @@
+#include "token/merge.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void rehash(struct kvt_merges *merges, size_t n_slots)
+{
+    struct kvt_merges old = *merges;
+    merges->pairs = kvt_alloc_array(n_slots, sizeof *merges->pairs);
+    merges->results = kvt_alloc_array(n_slots, sizeof *merges->results);
+    memset(merges->pairs, 0xff, n_slots * sizeof *merges->pairs);
+    merges->n_slots = n_slots;
+    for (size_t i = 0; i < old.n_slots; i++) {
+        if (old.pairs[i] == UINT64_MAX)
+            continue;
+        size_t slot = kvt_merges_slot(old.pairs[i]) & (n_slots - 1);
+        while (merges->pairs[slot] != UINT64_MAX)
+            slot = (slot + 1) & (n_slots - 1);
+        merges->pairs[slot] = old.pairs[i];
+        merges->results[slot] = old.results[i];
+    }
+    free(old.pairs);
+    free(old.results);
+}
+
+void kvt_merges_reserve(struct kvt_merges *merges, size_t count)
+{
+    size_t n_slots = 1024;
+    while (n_slots < 2 * count)
+        n_slots *= 2;
+    if (n_slots > merges->n_slots)
+        rehash(merges, n_slots);
+}
+
+void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint32_t rank,
+                    int32_t id, bool replace)
+{
+    kvt_merges_reserve(merges, merges->count + 1);
+    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t mask = merges->n_slots - 1;
+    size_t slot = kvt_merges_slot(pair) & mask;
+    while (merges->pairs[slot] != UINT64_MAX && merges->pairs[slot] != pair)
+        slot = (slot + 1) & mask;
+    if (merges->pairs[slot] == pair && !replace)
+        return;
+    merges->count += merges->pairs[slot] != pair;
+    merges->pairs[slot] = pair;
+    merges->results[slot] = (struct kvt_merge){rank, id};
+}
+
+void kvt_merges_free(struct kvt_merges *merges)
+{
+    free(merges->pairs);
+    free(merges->results);
+    *merges = (struct kvt_merges){0};
+}
+
+bool kvt_merge_push(struct kvt_merge_work *work, int32_t id, uint32_t length)
+{
+    if (work->n_symbols >= INT32_MAX)
+        return false;
+    kvt_grow(&work->symbols, &work->symbols_capacity, work->n_symbols, sizeof *work->symbols);
+    int32_t place = (int32_t)work->n_symbols++;
+    work->symbols[place] = (struct kvt_symbol){id, place - 1, -1, length};
+    if (place > 0)
+        work->symbols[place - 1].next = place;
+    return true;
+}
+
+/* Is a taken before b? */
+static bool before(const struct kvt_candidate *a, const struct kvt_candidate *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : a->place < b->place;
+}
+
+static void heap_push(struct kvt_merge_work *work, struct kvt_candidate candidate)
+{
+    kvt_grow(&work->heap, &work->heap_capacity, work->n_heap, sizeof *work->heap);
+    size_t at = work->n_heap++;
+    while (at > 0 && before(&candidate, &work->heap[(at - 1) / 2])) {
+        work->heap[at] = work->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    work->heap[at] = candidate;
+}
+
+static struct kvt_candidate heap_pop(struct kvt_merge_work *work)
+{
+    struct kvt_candidate top = work->heap[0];
+    struct kvt_candidate last = work->heap[--work->n_heap];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= work->n_heap)
+            break;
+        if (child + 1 < work->n_heap && before(&work->heap[child + 1], &work->heap[child]))
+            child++;
+        if (!before(&work->heap[child], &last))
+            break;
+        work->heap[at] = work->heap[child];
+        at = child;
+    }
+    work->heap[at] = last;
+    return top;
+}
+
+/* Offers the pair that starts at `place`, if a rule joins it. */
+static void offer(const struct kvt_merges *merges, struct kvt_merge_work *work, int32_t place)
+{
+    if (place < 0)
+        return;
+    const struct kvt_symbol *left = &work->symbols[place];
+    if (left->next < 0)
+        return;
+    const struct kvt_merge *merge = kvt_merges_find(merges, left->id, work->symbols[left->next].id);
+    if (merge)
+        heap_push(work, (struct kvt_candidate){merge->rank, place, merge->id});
+}
+
+static void join(struct kvt_merge_work *work, int32_t place, int32_t id)
+{
+    struct kvt_symbol *left = &work->symbols[place];
+    struct kvt_symbol *right = &work->symbols[left->next];
+    left->id = id;
+    left->length += right->length;
+    left->next = right->next;
+    right->id = -1;
+    right->length = 0;
+    if (left->next >= 0)
+        work->symbols[left->next].previous = place;
+}
+
+void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work)
+{
+    if (merges->count == 0)
+        return;
+    work->n_heap = 0;
+    for (size_t place = 0; place + 1 < work->n_symbols; place++)
+        offer(merges, work, (int32_t)place);
+    while (work->n_heap) {
+        struct kvt_candidate top = heap_pop(work);
+        const struct kvt_symbol *left = &work->symbols[top.place];
+        if (left->id < 0 || left->next < 0)
+            continue;
+        /* The pair may have changed since it was offered. */
+        const struct kvt_merge *merge =
+            kvt_merges_find(merges, left->id, work->symbols[left->next].id);
+        if (!merge || merge->id != top.id)
+            continue;
+        join(work, top.place, top.id);
+        offer(merges, work, left->previous);
+        offer(merges, work, top.place);
+    }
+}
+
+void kvt_merge_work_free(struct kvt_merge_work *work)
+{
+    free(work->symbols);
+    free(work->heap);
+    *work = (struct kvt_merge_work){0};
+}

@@ -1,0 +1,78 @@
+/*
+ * token/merge.h: byte-pair encoding of one piece: a list of symbols in which the adjacent pair with
+ * the lowest rank is joined, the leftmost first among equals, until no pair can be joined.
+ * Sennrich, Haddow, Birch 2016; the order of ties is that of every implementation in use.
+ */
+#ifndef KVT_TOKEN_MERGE_H
+#define KVT_TOKEN_MERGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The merge rules: (left id, right id) -> (rank, id of the joined token). */
+struct kvt_merge {
+    uint32_t rank;
+    int32_t id;
+};
+
+struct kvt_merges {
+    uint64_t *pairs; /* left << 32 | right; open addressing, all ones is empty */
+    struct kvt_merge *results;
+    size_t n_slots;
+    size_t count;
+};
+
+void kvt_merges_reserve(struct kvt_merges *merges, size_t count);
+/* Adds a rule; with `replace`, a later rule for the same pair takes the place of an earlier one. */
+void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint32_t rank,
+                    int32_t id, bool replace);
+void kvt_merges_free(struct kvt_merges *merges);
+
+static inline size_t kvt_merges_slot(uint64_t pair)
+{
+    pair *= 0x9e3779b97f4a7c15u;
+    return (size_t)(pair ^ pair >> 32);
+}
+
+/* The rule for a pair, or NULL. */
+static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *merges, int32_t left,
+                                                      int32_t right)
+{
+    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t mask = merges->n_slots - 1;
+    for (size_t slot = kvt_merges_slot(pair) & mask;; slot = (slot + 1) & mask) {
+        if (merges->pairs[slot] == pair)
+            return &merges->results[slot];
+        if (merges->pairs[slot] == UINT64_MAX)
+            return NULL;
+    }
+}
+
+struct kvt_symbol {
+    int32_t id;
+    int32_t previous, next; /* places in the list, -1 at its ends */
+    uint32_t length;        /* bytes of text; 0 once it was joined to its left neighbour */
+};
+
+struct kvt_candidate {
+    uint32_t rank;
+    int32_t place; /* of the left symbol */
+    int32_t id;    /* what the pair becomes */
+};
+
+/* Working memory, reused from piece to piece; zero-initialise, release with kvt_merge_work_free. */
+struct kvt_merge_work {
+    struct kvt_symbol *symbols;
+    size_t n_symbols, symbols_capacity;
+    struct kvt_candidate *heap;
+    size_t n_heap, heap_capacity;
+};
+
+/* Appends a symbol to the piece; false when the piece has more symbols than can be numbered. */
+bool kvt_merge_push(struct kvt_merge_work *work, int32_t id, uint32_t length);
+/* Joins what can be joined; the symbols left are reached from place 0 through `next`. */
+void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work);
+void kvt_merge_work_free(struct kvt_merge_work *work);
+
+#endif

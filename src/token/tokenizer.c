@@ -1,0 +1,217 @@
+#include "token/tokenizer.h"
+
+#include "core/memory.h"
+#include "core/utf8.h"
+#include "token/internal.h"
+#include "token/unicode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kvt_tokenizer *kvt_tokenizer_new(const char *path)
+{
+    kvt_unicode_prepare();
+    struct kvt_tokenizer *tokenizer = kvt_alloc_zero(1, sizeof *tokenizer);
+    for (size_t i = 0; i < 256; i++)
+        tokenizer->byte_ids[i] = -1;
+    tokenizer->bos = -1;
+    tokenizer->unknown = -1;
+    tokenizer->path = kvt_strdup(path);
+    pthread_mutex_init(&tokenizer->lock, NULL);
+    return tokenizer;
+}
+
+void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    kvt_vocabulary_free(&tokenizer->vocabulary);
+    kvt_merges_free(&tokenizer->merges);
+    kvt_added_free(&tokenizer->added);
+    pthread_mutex_destroy(&tokenizer->lock);
+    free(tokenizer->splits);
+    free(tokenizer->ends);
+    free(tokenizer->outputs);
+    free(tokenizer->starts);
+    free(tokenizer->path);
+    free(tokenizer);
+}
+
+/*
+ * The printable spelling of bytes: printable Latin-1 characters stand for themselves, the other 68
+ * bytes for U+0100 onwards (Radford et al. 2019, the published GPT-2 encoder).
+ */
+static bool spells_itself(uint32_t cp)
+{
+    return (cp >= 0x21 && cp <= 0x7e) || (cp >= 0xa1 && cp <= 0xac) || (cp >= 0xae && cp <= 0xff);
+}
+
+static int spelled_byte(uint32_t cp)
+{
+    if (cp < 0x100)
+        return spells_itself(cp) ? (int)cp : -1;
+    if (cp <= 0x120)
+        return (int)(cp - 0x100); /* bytes 0x00 to 0x20 */
+    if (cp <= 0x142)
+        return (int)(cp - 0x121 + 0x7f); /* bytes 0x7f to 0xa0 */
+    return cp == 0x143 ? 0xad : -1;
+}
+
+int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *out)
+{
+    for (size_t at = 0; at < length;) {
+        uint32_t cp;
+        int width = kvt_utf8_decode(text + at, length - at, &cp);
+        int byte = width > 0 ? spelled_byte(cp) : -1;
+        if (byte < 0)
+            return -1;
+        kvt_buffer_byte(out, (char)byte);
+        at += (size_t)width;
+    }
+    return 0;
+}
+
+/* "<0x0A>" as its byte; a visible space as a space; anything else as it is. */
+static void append_output(const struct kvt_tokenizer *tokenizer, int32_t id, struct kvt_buffer *out)
+{
+    size_t length;
+    const char *key = kvt_vocabulary_key(&tokenizer->vocabulary, id, &length);
+    const size_t width = sizeof KVT_VISIBLE_SPACE - 1;
+    switch ((enum kvt_token_kind)tokenizer->vocabulary.kinds[id]) {
+    case KVT_TOKEN_ABSENT:
+    case KVT_TOKEN_CONTROL:
+    case KVT_TOKEN_UNKNOWN:
+        return;
+    case KVT_TOKEN_BYTE:
+        kvt_buffer_byte(out, (char)strtol((char[]){key[3], key[4], '\0'}, NULL, 16));
+        return;
+    case KVT_TOKEN_USER:
+    case KVT_TOKEN_NORMAL:
+        break;
+    }
+    if (!tokenizer->escape_space) {
+        kvt_buffer_append(out, key, length);
+        return;
+    }
+    for (size_t at = 0; at < length;) {
+        if (length - at >= width && memcmp(key + at, KVT_VISIBLE_SPACE, width) == 0) {
+            kvt_buffer_byte(out, ' ');
+            at += width;
+        } else {
+            kvt_buffer_byte(out, key[at++]);
+        }
+    }
+}
+
+void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer)
+{
+    kvt_added_finish(&tokenizer->added);
+    int32_t size = tokenizer->vocabulary.size;
+    tokenizer->ends = kvt_alloc_zero((size_t)size, 1);
+    tokenizer->starts = kvt_alloc_array((size_t)size + 1, sizeof *tokenizer->starts);
+    struct kvt_buffer out = {0};
+    kvt_buffer_reserve(&out, tokenizer->vocabulary.keys_length);
+    for (int32_t id = 0; id < size; id++) {
+        tokenizer->starts[id] = out.length;
+        append_output(tokenizer, id, &out);
+    }
+    tokenizer->starts[size] = out.length;
+    kvt_buffer_reserve(&out, 1);
+    tokenizer->outputs = kvt_buffer_take(&out);
+}
+
+void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer)
+{
+    static const char *const names[] = {"<|eot_id|>",
+                                        "<|eom_id|>",
+                                        "<|im_end|>",
+                                        "<|end|>",
+                                        "<end_of_turn>",
+                                        "<EOT>",
+                                        "_<EOT>",
+                                        "<|endoftext|>",
+                                        "<|end_of_text|>",
+                                        "<|return|>",
+                                        "<|call|>",
+                                        "</s>",
+                                        "<|eot|>",
+                                        "<eos>",
+                                        "<|END_OF_TURN_TOKEN|>",
+                                        "<|end_of_sentence|>",
+                                        "<｜end▁of▁sentence｜>"};
+    const struct kvt_added *added = &tokenizer->added;
+    for (size_t i = 0; i < added->count; i++)
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++)
+            if (strcmp(added->tokens[i].text, names[j]) == 0)
+                tokenizer->ends[added->tokens[i].id] = 1;
+}
+
+/* The first bytes of the file decide what reads it. */
+struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        kvt_fail(error, KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char start[4] = {0};
+    size_t length = fread(start, 1, sizeof start, file);
+    fclose(file);
+    if (length == 4 && memcmp(start, "GGUF", 4) == 0)
+        return kvt_tokenizer_from_gguf(path, error);
+    kvt_fail(error, KVT_DATA, "%s: not a GGUF file", path);
+    return NULL;
+}
+
+int32_t kvt_tokenizer_size(const struct kvt_tokenizer *tokenizer)
+{
+    return tokenizer->vocabulary.size;
+}
+
+int32_t kvt_tokenizer_bos(const struct kvt_tokenizer *tokenizer)
+{
+    return tokenizer->bos;
+}
+
+bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer)
+{
+    return tokenizer->adds_bos;
+}
+
+static bool in_range(const struct kvt_tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && id < tokenizer->vocabulary.size;
+}
+
+bool kvt_tokenizer_ends(const struct kvt_tokenizer *tokenizer, int32_t id)
+{
+    return in_range(tokenizer, id) && tokenizer->ends[id];
+}
+
+bool kvt_tokenizer_is_control(const struct kvt_tokenizer *tokenizer, int32_t id)
+{
+    return in_range(tokenizer, id) && tokenizer->vocabulary.kinds[id] == KVT_TOKEN_CONTROL;
+}
+
+const char *kvt_tokenizer_bytes(const struct kvt_tokenizer *tokenizer, int32_t id, size_t *length)
+{
+    *length = 0;
+    if (!in_range(tokenizer, id))
+        return "";
+    *length = tokenizer->starts[id + 1] - tokenizer->starts[id];
+    return tokenizer->outputs + tokenizer->starts[id];
+}
+
+const char *kvt_tokenizer_sha256(const struct kvt_tokenizer *tokenizer)
+{
+    /* The file may be a model of many gigabytes: it is hashed only for those who ask. The tokenizer
+     * is immutable to its callers; this cache is behind its lock. */
+    struct kvt_tokenizer *owner = (struct kvt_tokenizer *)(uintptr_t)tokenizer;
+    pthread_mutex_lock(&owner->lock);
+    if (!owner->sha256[0] && kvt_sha256_file(owner->path, owner->sha256) != 0)
+        owner->sha256[0] = '\0';
+    pthread_mutex_unlock(&owner->lock);
+    return owner->sha256;
+}

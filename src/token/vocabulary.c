@@ -1,0 +1,157 @@
+#include "token/vocabulary.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t word_at(const char *data)
+{
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    return word;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+uint64_t kvt_token_hash(const char *data, size_t length)
+{
+    uint64_t hash = length * 0xff51afd7ed558ccdu;
+    for (; length >= 8; data += 8, length -= 8)
+        hash = mix(hash, word_at(data));
+    uint64_t tail = 0;
+    memcpy(&tail, data, length);
+    return mix(mix(hash, tail), 0x2545f4914f6cdd1du);
+}
+
+static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots);
+
+void kvt_vocabulary_reserve(struct kvt_vocabulary *vocabulary, size_t count, size_t key_bytes)
+{
+    if (count > vocabulary->capacity) {
+        vocabulary->starts = kvt_realloc_array(vocabulary->starts, count, sizeof(uint32_t));
+        vocabulary->lengths = kvt_realloc_array(vocabulary->lengths, count, sizeof(uint32_t));
+        vocabulary->kinds = kvt_realloc_array(vocabulary->kinds, count, 1);
+        vocabulary->capacity = count;
+    }
+    if (key_bytes > vocabulary->keys_capacity) {
+        vocabulary->keys = kvt_realloc_array(vocabulary->keys, key_bytes, 1);
+        vocabulary->keys_capacity = key_bytes;
+    }
+    size_t n_slots = 1024;
+    while (n_slots < 2 * count)
+        n_slots *= 2;
+    if (n_slots > vocabulary->n_slots)
+        rehash(vocabulary, n_slots);
+}
+
+static void extend(struct kvt_vocabulary *vocabulary, int32_t size)
+{
+    size_t needed = (size_t)size;
+    if (needed > vocabulary->capacity)
+        kvt_vocabulary_reserve(vocabulary, needed + needed / 2, 0);
+    for (size_t id = (size_t)vocabulary->size; id < needed; id++) {
+        vocabulary->starts[id] = 0;
+        vocabulary->lengths[id] = 0;
+        vocabulary->kinds[id] = KVT_TOKEN_ABSENT;
+    }
+    if (size > vocabulary->size)
+        vocabulary->size = size;
+}
+
+int kvt_vocabulary_set(struct kvt_vocabulary *vocabulary, int64_t id, const char *key,
+                       size_t length, enum kvt_token_kind kind, struct kvt_error *error)
+{
+    if (id < 0 || id >= KVT_TOKEN_LIMIT)
+        return kvt_fail(error, KVT_DATA, "token id %lld is out of range", (long long)id);
+    if (length > UINT32_MAX / 2 || vocabulary->keys_length > UINT32_MAX / 2)
+        return kvt_fail(error, KVT_DATA, "the vocabulary's strings are longer than 2 GiB");
+    if (id >= vocabulary->size)
+        extend(vocabulary, (int32_t)id + 1);
+    else if (vocabulary->kinds[id] != KVT_TOKEN_ABSENT)
+        return kvt_fail(error, KVT_DATA, "two tokens have the id %lld", (long long)id);
+    if (length > vocabulary->keys_capacity - vocabulary->keys_length) {
+        size_t capacity = 2 * (vocabulary->keys_length + length) + 1024;
+        vocabulary->keys = kvt_realloc_array(vocabulary->keys, capacity, 1);
+        vocabulary->keys_capacity = capacity;
+    }
+    vocabulary->starts[id] = (uint32_t)vocabulary->keys_length;
+    vocabulary->lengths[id] = (uint32_t)length;
+    vocabulary->kinds[id] = (uint8_t)kind;
+    if (length)
+        memcpy(vocabulary->keys + vocabulary->keys_length, key, length);
+    vocabulary->keys_length += length;
+    return 0;
+}
+
+const char *kvt_vocabulary_key(const struct kvt_vocabulary *vocabulary, int32_t id, size_t *length)
+{
+    *length = vocabulary->lengths[id];
+    return vocabulary->keys ? vocabulary->keys + vocabulary->starts[id] : "";
+}
+
+/* The slot that holds the key, or the empty one where it belongs. */
+static size_t slot_of(const struct kvt_vocabulary *vocabulary, const char *key, size_t length)
+{
+    size_t mask = vocabulary->n_slots - 1;
+    for (size_t slot = (size_t)kvt_token_hash(key, length) & mask;; slot = (slot + 1) & mask) {
+        int32_t id = vocabulary->slots[slot];
+        if (id < 0 || (vocabulary->lengths[id] == length &&
+                       memcmp(vocabulary->keys + vocabulary->starts[id], key, length) == 0))
+            return slot;
+    }
+}
+
+static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots)
+{
+    int32_t *old = vocabulary->slots;
+    size_t n_old = vocabulary->n_slots;
+    vocabulary->slots = kvt_alloc_array(n_slots, sizeof *vocabulary->slots);
+    memset(vocabulary->slots, 0xff, n_slots * sizeof *vocabulary->slots);
+    vocabulary->n_slots = n_slots;
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i] < 0)
+            continue;
+        size_t length;
+        const char *key = kvt_vocabulary_key(vocabulary, old[i], &length);
+        vocabulary->slots[slot_of(vocabulary, key, length)] = old[i];
+    }
+    free(old);
+}
+
+bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
+{
+    if (2 * (vocabulary->n_indexed + 1) > vocabulary->n_slots)
+        rehash(vocabulary, vocabulary->n_slots ? 2 * vocabulary->n_slots : 1024);
+    size_t length;
+    const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+    size_t slot = slot_of(vocabulary, key, length);
+    if (vocabulary->slots[slot] >= 0)
+        return false;
+    vocabulary->slots[slot] = id;
+    vocabulary->n_indexed++;
+    if (length > vocabulary->longest)
+        vocabulary->longest = length;
+    return true;
+}
+
+int32_t kvt_vocabulary_find(const struct kvt_vocabulary *vocabulary, const char *key, size_t length)
+{
+    if (length > vocabulary->longest || vocabulary->n_slots == 0)
+        return -1;
+    return vocabulary->slots[slot_of(vocabulary, key, length)];
+}
+
+void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
+{
+    free(vocabulary->starts);
+    free(vocabulary->lengths);
+    free(vocabulary->kinds);
+    free(vocabulary->keys);
+    free(vocabulary->slots);
+    *vocabulary = (struct kvt_vocabulary){0};
+}
