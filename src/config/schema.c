@@ -10,6 +10,13 @@
 #define OBJECT KVT_CONFIG_OBJECT
 
 /* clang-format off */
+/* How declining answers begin. Measured on published files: src/text/README.md. */
+#define REFUSALS \
+    "[\"(?i)\\\\A\\\\W*+(?:i['\\\\x{2019}]?m|i am) (?:(?:very|really|so|deeply) )?(?:sorry|unable to|not able to)\\\\b\", " \
+    "\"(?i)\\\\A\\\\W*+(?:sorry|(?:my )?apologies|i apologi[sz]e)\\\\b\\\\W{0,3}(?:but )?(?:for\\\\b|i\\\\b|as an\\\\b)\", " \
+    "\"(?i)\\\\A\\\\W*+i (?:cannot|can ?not|can['\\\\x{2019}]?t|could not|couldn['\\\\x{2019}]?t|will not|won['\\\\x{2019}]?t) (?:answer|assist|help|provide|fulfil|comply)\", " \
+    "\"(?i)\\\\A\\\\W*+as an? (?:ai|artificial intelligence|(?:large )?language model)\\\\b\"]"
+
 const struct kvt_config_key kvt_config_keys[] = {
     {"seed", INTEGER, false, "1", NULL, "seed of sampling order and interleaving"},
     {"notes", TEXT, false, "\"\"", NULL, "free text, kept with the experiment"},
@@ -67,7 +74,9 @@ const struct kvt_config_key kvt_config_keys[] = {
     {"scoring.metric", TEXT, true, "null", NULL, "metric for every row; null: the task's"},
     {"scoring.code_sim", TEXT, false, "\"difflib\"", "difflib|indel", "backend of code_sim"},
     {"scoring.abstentions", KVT_CONFIG_TEXTS, true, "null", NULL, "abstention strings; null: the task's"},
-    {"scoring.refusal_patterns", KVT_CONFIG_TEXTS, true, "null", NULL, "extra refusal patterns (PCRE2)"},
+    {"scoring.refusal_patterns", KVT_CONFIG_TEXTS, false, REFUSALS, NULL, "how answers that decline begin (PCRE2)"},
+    {"scoring.more_refusal_patterns", KVT_CONFIG_TEXTS, false, "[]", NULL, "further ones, beside those"},
+    {"scoring.tasks", OBJECT, false, "{}", NULL, "tasks of your own, by name: metric, first_line, answers_end, abstentions, format"},
     {"scoring.format_pattern", TEXT, true, "null", NULL, "form of a valid answer (PCRE2); null: the task's"},
 
     {"stats.ci", TEXT, false, "\"dispersion-wilson\"", "dispersion-wilson|wilson|percentile|bca|clopper-pearson|t", "interval of bin means"},

@@ -1,0 +1,363 @@
+/*
+ * kvt-score: scores responses and names their failures.
+ *
+ * In:     response lines (answers, meta.task, response.text, error); everything else passes
+ * through. Out:    the same lines; a response gets `score` and `failure` (and
+ * `failures_unobservable` where a kind of failure could not be seen) before its last brace, in
+ * place of old ones. Memory: streaming, constant: the longest line decides.
+ */
+#include "config/config.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+#include "stream/stage.h"
+#include "text/declared.h"
+#include "text/failure.h"
+#include "text/metric.h"
+#include "text/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct kvt_stage_options common;
+static int explain, list;
+
+static const struct kvt_option options[] = {
+    {KVT_OPTION_CONFIG, 'm', "metric", 0, "NAME", "metric for every row [the task's; see --list]",
+     "scoring.metric"},
+    {KVT_OPTION_CONFIG, 0, "code-sim", 0, "BACKEND",
+     "backend of code_sim: difflib or indel [difflib]", "scoring.code_sim"},
+    {KVT_OPTION_FLAG, 0, "explain", &explain, 0, "add score.explain: why the value is what it is",
+     0},
+    {KVT_OPTION_FLAG, 0, "list", &list, 0, "print the metrics, tasks and failures known, and exit",
+     0},
+    KVT_STAGE_OPTIONS(common),
+    {KVT_OPTION_END, 0, 0, 0, 0, 0, 0},
+};
+
+static const struct kvt_usage usage = {
+    "kvt-score [-c FILE] [options] [FILE...]",
+    "Scores responses by their task's metric and names their failures: the members score and\n"
+    "failure are added to each response line.",
+    "  kvt-score < runs/snapkv/responses.jsonl > scored.jsonl", options};
+
+struct scorer {
+    struct kvt_settings settings;
+    struct kvt_rules *rules; /* of the current settings; NULL until needed */
+    struct kvt_scratch scratch;
+    struct kvt_buffer members, out, lower, norm;
+    struct kvt_span *golds, *classes;
+    size_t golds_capacity, classes_capacity;
+};
+
+/* The members of a response line that scoring reads, parsed. */
+struct row {
+    json_t *response, *answers, *meta, *error;
+};
+
+static void row_free(struct row *row)
+{
+    json_decref(row->response);
+    json_decref(row->answers);
+    json_decref(row->meta);
+    json_decref(row->error);
+}
+
+static int row_read(struct row *row, const struct kvt_line *line, struct kvt_error *error)
+{
+    *row = (struct row){0};
+    const struct {
+        const char *key;
+        json_t **place;
+    } wanted[] = {{"response", &row->response},
+                  {"answers", &row->answers},
+                  {"meta", &row->meta},
+                  {"error", &row->error}};
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line->data, line->length);
+    while (kvt_scan_next(&scan, &member)) {
+        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+            if (strlen(wanted[i].key) != member.key_length ||
+                memcmp(wanted[i].key, member.key, member.key_length) != 0)
+                continue;
+            json_decref(*wanted[i].place);
+            *wanted[i].place = kvt_json_parse(member.value, member.value_length, NULL, error);
+            if (!*wanted[i].place)
+                return kvt_fail_context(error, "member %s", wanted[i].key);
+        }
+    }
+    return scan.bad ? kvt_fail(error, KVT_DATA, "not one complete JSON object") : 0;
+}
+
+static struct kvt_span span_of(const json_t *string)
+{
+    return (struct kvt_span){json_string_value(string), json_string_length(string)};
+}
+
+/* The strings of an array (or one string) as spans; numbers are taken as they are written. */
+static int spans_of(json_t *value, const char *name, struct kvt_span **spans, size_t *capacity,
+                    size_t *count, struct kvt_error *error)
+{
+    *count = 0;
+    size_t n = json_is_array(value) ? json_array_size(value) : value && !json_is_null(value);
+    for (size_t i = 0; i < n; i++) {
+        json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        if (json_is_number(item) && json_is_array(value)) {
+            struct kvt_buffer text = {0};
+            kvt_json_write(&text, item);
+            json_array_set_new(value, i, json_stringn(text.data, text.length));
+            kvt_buffer_free(&text);
+            item = json_array_get(value, i);
+        }
+        if (!json_is_string(item))
+            return kvt_fail(error, KVT_DATA, "%s: not a list of texts", name);
+        kvt_grow(spans, capacity, *count, sizeof **spans);
+        (*spans)[(*count)++] = span_of(item);
+    }
+    return 0;
+}
+
+static const struct kvt_rule *rule_of(struct scorer *scorer, const struct row *row)
+{
+    const json_t *tree = kvt_settings_tree(&scorer->settings);
+    if (!scorer->rules) {
+        struct kvt_error error;
+        scorer->rules = kvt_rules_make(json_object_get(tree, "scoring"), &error);
+        if (!scorer->rules)
+            kvt_die_error(&error);
+    }
+    const char *task = kvt_json_text(row->meta, "task", NULL);
+    if (!task)
+        task = kvt_json_text(row->meta, "dataset", NULL);
+    if (!task)
+        task = kvt_json_text(tree, "dataset.task", NULL);
+    return kvt_rules_find(scorer->rules, task);
+}
+
+static void write_number_or_null(struct kvt_writer *writer, const char *key, bool known,
+                                 double value)
+{
+    if (known)
+        kvt_member_number(writer, key, value);
+    else
+        kvt_member_null(writer, key);
+}
+
+/* `score` may be NULL: nothing came that could be scored. */
+static void write_score(struct scorer *scorer, struct kvt_writer *writer,
+                        const struct kvt_rule *rule, const struct kvt_score *score)
+{
+    bool words = score && rule->declared.task->english;
+    kvt_write_key(writer, "score");
+    kvt_write_object(writer);
+    kvt_member_string(writer, "metric", rule->metric->name);
+    kvt_member_string(writer, "backend", rule->metric->backend);
+    write_number_or_null(writer, "value", score != NULL, score ? score->value : 0);
+    write_number_or_null(writer, "em", words, words ? score->em : 0);
+    write_number_or_null(writer, "f1", words, words ? score->f1 : 0);
+    write_number_or_null(writer, "contains", words, words ? score->contains : 0);
+    if (score) {
+        const struct kvt_comparison *pair = &score->pair;
+        kvt_write_key(writer, "pred_norm");
+        kvt_write_string_n(writer, pair->prediction_norm.data, pair->prediction_norm.length);
+        kvt_write_key(writer, "gold_norm");
+        kvt_write_string_n(writer, pair->gold_norm.data, pair->gold_norm.length);
+    } else {
+        kvt_member_null(writer, "pred_norm");
+        kvt_member_null(writer, "gold_norm");
+    }
+    if (explain && score) {
+        kvt_write_key(writer, "explain");
+        kvt_write_object(writer);
+        kvt_member_integer(writer, "gold", (long long)score->best);
+        if (rule->metric->explain)
+            rule->metric->explain(&scorer->scratch, &score->pair, writer);
+        kvt_write_end(writer);
+    }
+    kvt_write_end(writer);
+}
+
+static void write_failure(struct kvt_writer *writer, const struct kvt_failure *failure)
+{
+    kvt_write_key(writer, "failure");
+    if (!failure) {
+        kvt_write_null(writer);
+        return;
+    }
+    kvt_write_object(writer);
+    kvt_member_string(writer, "failure_type", failure->type);
+    kvt_member_string(writer, "class", failure->class);
+    kvt_member_string(writer, "message", failure->message);
+    kvt_write_end(writer);
+}
+
+/* Without a finish reason nobody can tell whether an answer was cut off. */
+static void write_unobservable(struct kvt_writer *writer, const struct kvt_answer *answer)
+{
+    if (answer->error_type || answer->finish_reason || !answer->declared->task->answers_end)
+        return;
+    kvt_write_key(writer, "failures_unobservable");
+    kvt_write_array(writer);
+    kvt_write_string(writer, "TRUNCATED");
+    kvt_write_end(writer);
+}
+
+static struct kvt_answer answer_of(struct scorer *scorer, const struct row *row,
+                                   const struct kvt_rule *rule)
+{
+    const json_t *text = json_object_get(row->response, "text");
+    struct kvt_answer answer = {
+        .declared = &rule->declared,
+        .finish_reason = kvt_json_text(row->response, "finish_reason", NULL),
+        .text = json_is_string(text) ? span_of(text) : (struct kvt_span){"", 0},
+        .golds = scorer->golds,
+        .numbers = &scorer->scratch.rows,
+        .lower = &scorer->lower,
+        .norm = &scorer->norm};
+    if (row->error && !json_is_null(row->error)) {
+        answer.error_type = kvt_json_text(row->error, "type", "ENGINE_ERROR");
+        answer.error_status = kvt_json_integer(row->error, "status", 0);
+    }
+    answer.span = answer.text;
+    if (rule->declared.task->first_line)
+        answer.span = kvt_span_first_line(answer.span, &answer.line_complete);
+    if (rule->metric->code_line)
+        answer.span = kvt_span_code_line(answer.span);
+    return answer;
+}
+
+/* Scores the answer and judges it; writes all members. */
+static int score_answer(struct scorer *scorer, struct kvt_answer *answer, const struct row *row,
+                        const struct kvt_rule *rule, struct kvt_writer *writer,
+                        struct kvt_error *error)
+{
+    struct kvt_failure failure;
+    size_t n_classes;
+    if (kvt_failure_infrastructure(answer, &failure)) {
+        write_score(scorer, writer, rule, NULL);
+        write_failure(writer, &failure);
+        return 0;
+    }
+    if (spans_of(row->answers, "answers", &scorer->golds, &scorer->golds_capacity, &answer->n_golds,
+                 error) != 0 ||
+        spans_of(json_object_get(row->meta, "all_classes"), "meta.all_classes", &scorer->classes,
+                 &scorer->classes_capacity, &n_classes, error) != 0)
+        return -1;
+    answer->golds = scorer->golds;
+    struct kvt_score score;
+    if (kvt_score_row(&scorer->scratch, rule->metric, answer->span, answer->golds, answer->n_golds,
+                      scorer->classes, n_classes, &score, error) != 0)
+        return -1;
+    answer->span_norm = score.pair.prediction_norm;
+    /* rouge's best is a hair below 1 */
+    int failed = score.value >= 1 - 1e-8 ? 0 : kvt_failure_model(answer, &failure, error);
+    if (failed < 0)
+        return -1;
+    write_score(scorer, writer, rule, &score);
+    write_failure(writer, failed ? &failure : NULL);
+    write_unobservable(writer, answer);
+    return 0;
+}
+
+static int on_row(struct scorer *scorer, const struct kvt_line *line, const struct row *row,
+                  struct kvt_stage *stage, struct kvt_error *error)
+{
+    static const char *const mine[] = {"score", "failure", "failures_unobservable", NULL};
+    const struct kvt_rule *rule = rule_of(scorer, row);
+    const struct kvt_task *task = rule->declared.task;
+    if (task->refused)
+        return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
+                        task->name, task->refused);
+    struct kvt_answer answer = answer_of(scorer, row, rule);
+    struct kvt_writer writer;
+    kvt_buffer_clear(&scorer->members);
+    kvt_writer_start(&writer, &scorer->members);
+    kvt_write_object(&writer);
+    if (score_answer(scorer, &answer, row, rule, &writer, error) != 0)
+        return -1;
+    kvt_write_end(&writer);
+    kvt_buffer_clear(&scorer->out);
+    if (kvt_splice(&scorer->out, line->data, line->length, mine, scorer->members.data + 1,
+                   scorer->members.length - 2) != 0)
+        return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+    kvt_stage_emit_buffer(stage, "response", &scorer->out);
+    return 0;
+}
+
+static int on_response(struct kvt_stage *stage, const struct kvt_line *line, void *context,
+                       struct kvt_error *error)
+{
+    struct row row;
+    int status = row_read(&row, line, error);
+    if (status == 0)
+        status = on_row(context, line, &row, stage, error);
+    row_free(&row);
+    return status;
+}
+
+static int on_experiment(struct kvt_stage *stage, const struct kvt_line *line, void *context,
+                         struct kvt_error *error)
+{
+    static const char *const sections[] = {"scoring", NULL};
+    struct scorer *scorer = context;
+    kvt_rules_free(scorer->rules); /* the settings may change, and the rules borrow from them */
+    scorer->rules = NULL;
+    return kvt_settings_experiment(&scorer->settings, sections, stage, line, error);
+}
+
+static void print_list(void)
+{
+    for (const struct kvt_metric *metric = kvt_metrics; metric->name; metric++)
+        printf("metric\t%s\t%s\t%s\n", metric->name, metric->backend, metric->help);
+    for (const struct kvt_task *task = kvt_tasks; task->name; task++)
+        printf("task\t%s\t%s\t%s%s%s%s%s\n", task->name, task->refused ? "-" : task->metric,
+               task->first_line ? "first line only; " : "",
+               task->answers_end ? "answers end; " : "",
+               task->abstentions ? "an abstention declared; " : "",
+               task->format ? "a form declared; " : "",
+               task->refused ? "not scored: needs jieba" : "");
+    for (const struct kvt_failure_rule *rule = kvt_failure_rules; rule->type; rule++)
+        printf("failure\t%s\t%s\t%s\n", rule->type, rule->class, rule->help);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        kvt_die(KVT_SYSTEM, "cannot write to standard output");
+}
+
+static void scorer_free(struct scorer *scorer)
+{
+    kvt_rules_free(scorer->rules);
+    kvt_scratch_free(&scorer->scratch);
+    kvt_buffer_free(&scorer->members);
+    kvt_buffer_free(&scorer->out);
+    kvt_buffer_free(&scorer->lower);
+    kvt_buffer_free(&scorer->norm);
+    free(scorer->golds);
+    free(scorer->classes);
+    kvt_settings_close(&scorer->settings);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct kvt_route routes[] = {
+        {"response", on_response}, {"experiment", on_experiment}, {NULL, NULL}};
+    struct kvt_arguments arguments;
+    kvt_options_parse(argc, argv, &usage, &arguments);
+    struct scorer scorer = {0};
+    kvt_settings_open(&scorer.settings, common.config, &arguments);
+    struct row nothing = {0};
+    rule_of(&scorer, &nothing); /* a mistake in the settings is known before the first line */
+    if (list) {
+        print_list();
+    } else {
+        struct kvt_stage stage;
+        kvt_stage_open(&stage, "kvt-score", &common, &arguments);
+        kvt_stage_run(&stage, routes, &scorer);
+        kvt_stage_close(&stage, scorer.settings.options);
+    }
+    scorer_free(&scorer);
+    kvt_arguments_free(&arguments);
+    return KVT_OK;
+}

@@ -1,0 +1,53 @@
+#include "text/loop.h"
+
+#include <stddef.h>
+
+/* Characters (not bytes) of the last `length` bytes, counted no further than needed. */
+static bool long_enough(struct kvt_span text, size_t length)
+{
+    size_t characters = 0;
+    for (size_t i = text.length - length; i < text.length; i++)
+        if (((unsigned char)text.data[i] & 0xc0) != 0x80 && ++characters == KVT_LOOP_CHARACTERS)
+            return true;
+    return false;
+}
+
+/*
+ * The end of the text has period p as far as the reversed text agrees with itself p further on,
+ * which is the z-function (Gusfield 1997, section 1.4), here on bytes: a run of four units begins
+ * and ends between characters, so byte and character periods are the same thing.
+ */
+bool kvt_loop_at_end(struct kvt_numbers *scratch, struct kvt_span text, struct kvt_span *unit)
+{
+    size_t n = text.length;
+    if (n < KVT_LOOP_CHARACTERS || n >= UINT32_MAX)
+        return false;
+    const char *last = text.data + n - 1; /* reversed text: last[-i] */
+    size_t stop = n / KVT_LOOP_TIMES + 1; /* longer periods do not fit four times */
+    kvt_numbers_zero(scratch, stop);
+    uint32_t *z = scratch->data;
+    size_t left = 0, right = 0; /* the match that reaches furthest: [left, right) */
+    for (size_t p = 1; p < stop; p++) {
+        size_t length = 0;
+        if (p < right && p - left > 0) {
+            length = z[p - left];
+            if (length > right - p)
+                length = right - p;
+        }
+        while (p + length < n && last[-(ptrdiff_t)length] == last[-(ptrdiff_t)(p + length)])
+            length++;
+        z[p] = (uint32_t)length;
+        if (p + length > right) {
+            left = p;
+            right = p + length;
+        }
+        size_t periodic = p + length;
+        if (periodic / KVT_LOOP_TIMES >= p && periodic >= KVT_LOOP_CHARACTERS &&
+            long_enough(text, periodic)) {
+            if (unit)
+                *unit = (struct kvt_span){text.data + n - p, p};
+            return true;
+        }
+    }
+    return false;
+}

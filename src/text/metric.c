@@ -1,0 +1,176 @@
+#include "text/metric.h"
+
+#include "text/metrics.h"
+#include "text/normalize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+const struct kvt_metric kvt_metrics[] = {
+    {"em", "longbench", "normalised texts are equal",
+     KVT_GOLD_BEST, false, false, kvt_metric_em, NULL},
+    {"qa_f1", "longbench", "F1 of normalised tokens, as multisets",
+     KVT_GOLD_BEST, false, false, kvt_metric_f1, kvt_explain_f1},
+    {"contains", "longbench", "the normalised gold stands in the normalised prediction, whole words",
+     KVT_GOLD_BEST, false, false, kvt_metric_contains, NULL},
+    {"rouge", "rouge-1.0.1", "rouge-l, summary level, on sets of words",
+     KVT_GOLD_BEST, false, false, kvt_metric_rouge, kvt_explain_rouge},
+    {"classification", "longbench", "1 / classes named, if the gold is one of them",
+     KVT_GOLD_BEST, false, true, kvt_metric_classification, kvt_explain_classification},
+    {"retrieval", "longbench", "share of the numbers that are the gold paragraph's",
+     KVT_GOLD_BEST, false, false, kvt_metric_retrieval, kvt_explain_numbers},
+    {"retrieval_zh", "longbench", "the same for Chinese paragraph marks",
+     KVT_GOLD_BEST, false, false, kvt_metric_retrieval_zh, kvt_explain_numbers},
+    {"count", "longbench", "share of the numbers that are the gold's",
+     KVT_GOLD_BEST, false, false, kvt_metric_count, kvt_explain_numbers},
+    {"code_sim", "difflib", "similarity of the first code line, in whole percent",
+     KVT_GOLD_BEST, true, false, kvt_metric_code_difflib, kvt_explain_code},
+    {"code_sim", "indel", "similarity of the first code line, in whole percent",
+     KVT_GOLD_BEST, true, false, kvt_metric_code_indel, kvt_explain_code},
+    {"string_match_all", "ruler", "share of the golds that stand in the prediction, case ignored",
+     KVT_GOLD_MEAN, false, false, kvt_metric_string_match, NULL},
+    {"string_match_part", "ruler", "a gold stands in the prediction, case ignored",
+     KVT_GOLD_BEST, false, false, kvt_metric_string_match, NULL},
+    {NULL, NULL, NULL, KVT_GOLD_BEST, false, false, NULL, NULL},
+};
+/* clang-format on */
+
+const struct kvt_metric *kvt_metric_find(const char *name, const char *backend)
+{
+    const struct kvt_metric *first = NULL;
+    for (const struct kvt_metric *metric = kvt_metrics; metric->name; metric++) {
+        if (strcmp(metric->name, name) != 0)
+            continue;
+        if (backend && strcmp(metric->backend, backend) == 0)
+            return metric;
+        if (!first)
+            first = metric;
+    }
+    return first;
+}
+
+void kvt_scratch_free(struct kvt_scratch *scratch)
+{
+    kvt_buffer_free(&scratch->lower);
+    kvt_buffer_free(&scratch->prediction_norm);
+    kvt_buffer_free(&scratch->gold_norm);
+    kvt_words_free(&scratch->words);
+    free(scratch->a.data);
+    free(scratch->b.data);
+    free(scratch->marks.data);
+    free(scratch->counts.data);
+    free(scratch->rows.data);
+    free(scratch->bounds.data);
+    kvt_index_free(&scratch->index);
+    free(scratch->bits);
+    *scratch = (struct kvt_scratch){0};
+}
+
+static struct kvt_span without_newlines(struct kvt_span text)
+{
+    while (text.length > 0 && text.data[0] == '\n') {
+        text.data++;
+        text.length--;
+    }
+    return text;
+}
+
+static struct kvt_span line_of(struct kvt_span text, bool *complete)
+{
+    const char *newline = text.length ? memchr(text.data, '\n', text.length) : NULL;
+    if (complete)
+        *complete = newline != NULL;
+    if (newline)
+        text.length = (size_t)(newline - text.data);
+    return text;
+}
+
+struct kvt_span kvt_span_first_line(struct kvt_span text, bool *complete)
+{
+    return line_of(without_newlines(text), complete);
+}
+
+static bool is_code(struct kvt_span line)
+{
+    for (size_t i = 0; i < line.length; i++)
+        if (line.data[i] == '`' || line.data[i] == '#' ||
+            (line.data[i] == '/' && i + 1 < line.length && line.data[i + 1] == '/'))
+            return false;
+    return true;
+}
+
+struct kvt_span kvt_span_code_line(struct kvt_span text)
+{
+    text = without_newlines(text);
+    for (;;) {
+        bool more;
+        struct kvt_span line = line_of(text, &more);
+        if (is_code(line))
+            return line;
+        if (!more)
+            return (struct kvt_span){text.data, 0};
+        text.data += line.length + 1;
+        text.length -= line.length + 1;
+    }
+}
+
+/* Fills in the normalised texts of one gold. */
+static void compare_with(struct kvt_scratch *scratch, struct kvt_comparison *pair,
+                         struct kvt_span gold)
+{
+    kvt_buffer_clear(&scratch->gold_norm);
+    pair->gold = gold;
+    pair->gold_tokens =
+        kvt_normalize_english(&scratch->gold_norm, &scratch->lower, gold.data, gold.length);
+    pair->gold_norm = (struct kvt_span){scratch->gold_norm.data, scratch->gold_norm.length};
+}
+
+/* Raises *best to the value of one of the metrics that every row gets. */
+static void raise(double *best,
+                  int (*metric)(struct kvt_scratch *, const struct kvt_comparison *, double *,
+                                struct kvt_error *),
+                  struct kvt_scratch *scratch, const struct kvt_comparison *pair)
+{
+    double value = 0;
+    if (metric(scratch, pair, &value, NULL) == 0 && value > *best)
+        *best = value;
+}
+
+int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
+                  struct kvt_span span, const struct kvt_span *golds, size_t n_golds,
+                  const struct kvt_span *classes, size_t n_classes, struct kvt_score *score,
+                  struct kvt_error *error)
+{
+    *score = (struct kvt_score){0};
+    if (n_golds == 0)
+        return kvt_fail(error, KVT_DATA, "no gold answer to score against (answers is empty)");
+    if (metric->needs_classes && n_classes == 0)
+        return kvt_fail(error, KVT_DATA, "metric %s needs meta.all_classes", metric->name);
+    struct kvt_comparison *pair = &score->pair;
+    *pair = (struct kvt_comparison){.prediction = span, .classes = classes, .n_classes = n_classes};
+    kvt_buffer_clear(&scratch->prediction_norm);
+    pair->prediction_tokens =
+        kvt_normalize_english(&scratch->prediction_norm, &scratch->lower, span.data, span.length);
+    pair->prediction_norm =
+        (struct kvt_span){scratch->prediction_norm.data, scratch->prediction_norm.length};
+    double sum = 0, best = 0;
+    for (size_t i = 0; i < n_golds; i++) {
+        compare_with(scratch, pair, golds[i]);
+        raise(&score->em, kvt_metric_em, scratch, pair);
+        raise(&score->f1, kvt_metric_f1, scratch, pair);
+        raise(&score->contains, kvt_metric_contains, scratch, pair);
+        double value = 0;
+        if (metric->score(scratch, pair, &value, error) != 0)
+            return -1;
+        sum += value;
+        if (value > best) {
+            best = value;
+            score->best = i;
+        }
+    }
+    score->value = metric->golds == KVT_GOLD_MEAN ? sum / (double)n_golds : best;
+    if (score->best != n_golds - 1)
+        compare_with(scratch, pair, golds[score->best]);
+    return 0;
+}

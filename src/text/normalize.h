@@ -1,0 +1,18 @@
+/*
+ * text/normalize.h: LongBench's English normalisation (after SQuAD's): lower-case, the 32 ASCII
+ * punctuation characters deleted (not spaced: "a-b" is "ab"), the whole words a, an, the replaced
+ * by a space, white space collapsed.
+ */
+#ifndef KVT_TEXT_NORMALIZE_H
+#define KVT_TEXT_NORMALIZE_H
+
+#include "core/buffer.h"
+
+#include <stddef.h>
+
+/* Appends the normalised text: its tokens with one space between. Returns how many. `scratch` is
+ * overwritten. */
+size_t kvt_normalize_english(struct kvt_buffer *out, struct kvt_buffer *scratch, const char *text,
+                             size_t length);
+
+#endif

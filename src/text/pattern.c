@@ -1,0 +1,66 @@
+#include "text/pattern.h"
+
+#include "core/memory.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+
+enum { STEPS_MAX = 1000000 /* backtracking steps of one search */ };
+
+struct kvt_pattern {
+    char *text;
+    pcre2_code *code;
+    pcre2_match_data *match;
+    pcre2_match_context *limits;
+};
+
+struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *error)
+{
+    int number;
+    PCRE2_SIZE offset;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+                                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &number, &offset, NULL);
+    if (!code) {
+        PCRE2_UCHAR why[160];
+        pcre2_get_error_message(number, why, sizeof why);
+        kvt_fail(error, KVT_USAGE, "pattern \"%s\": %s at offset %zu", text, (const char *)why,
+                 (size_t)offset);
+        return NULL;
+    }
+    struct kvt_pattern *pattern = kvt_alloc(sizeof *pattern);
+    pattern->text = kvt_strdup(text);
+    pattern->code = code;
+    pattern->match = pcre2_match_data_create(1, NULL);
+    pattern->limits = pcre2_match_context_create(NULL);
+    if (!pattern->match || !pattern->limits)
+        kvt_die(KVT_SYSTEM, "out of memory (a pattern)");
+    pcre2_set_match_limit(pattern->limits, STEPS_MAX);
+    return pattern;
+}
+
+int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_span text,
+                       struct kvt_error *error)
+{
+    int status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0, 0,
+                             pattern->match, pattern->limits);
+    if (status >= 0)
+        return 1;
+    if (status == PCRE2_ERROR_NOMATCH)
+        return 0;
+    PCRE2_UCHAR why[160];
+    pcre2_get_error_message(status, why, sizeof why);
+    return kvt_fail(error, KVT_DATA, "pattern \"%s\" gives up on this text: %s", pattern->text,
+                    (const char *)why);
+}
+
+void kvt_pattern_free(struct kvt_pattern *pattern)
+{
+    if (!pattern)
+        return;
+    pcre2_code_free(pattern->code);
+    pcre2_match_data_free(pattern->match);
+    pcre2_match_context_free(pattern->limits);
+    free(pattern->text);
+    free(pattern);
+}

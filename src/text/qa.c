@@ -1,0 +1,118 @@
+/* Metrics of normalised texts (LongBench's qa_f1_score) and RULER's substring match. */
+#define _GNU_SOURCE /* memmem: two-way search, linear in the worst case */
+#include "text/metrics.h"
+
+#include <string.h>
+
+const char *kvt_span_find(struct kvt_span text, struct kvt_span needle)
+{
+    if (needle.length == 0)
+        return text.data;
+    if (text.length < needle.length)
+        return NULL;
+    return memmem(text.data, text.length, needle.data, needle.length);
+}
+
+int kvt_metric_em(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,
+                  struct kvt_error *error)
+{
+    (void)scratch, (void)error;
+    /* As in F1, two texts that normalise to nothing do not match. */
+    *value = pair->gold_norm.length > 0 && pair->gold_norm.length == pair->prediction_norm.length &&
+             memcmp(pair->gold_norm.data, pair->prediction_norm.data, pair->gold_norm.length) == 0;
+    return 0;
+}
+
+/* Cuts the next token off a normalised text. */
+static struct kvt_span next_token(struct kvt_span *text)
+{
+    const char *space = memchr(text->data, ' ', text->length);
+    struct kvt_span token = {text->data, space ? (size_t)(space - text->data) : text->length};
+    size_t used = token.length + (space ? 1 : 0);
+    text->data += used;
+    text->length -= used;
+    return token;
+}
+
+/* How many tokens both have in common, each as often as it stands in both. */
+static size_t common_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair)
+{
+    struct kvt_words *words = &scratch->words;
+    kvt_words_clear(words);
+    kvt_numbers_zero(&scratch->counts, pair->gold_tokens);
+    uint32_t *left = scratch->counts.data; /* occurrences in the gold not yet matched */
+    for (struct kvt_span gold = pair->gold_norm; gold.length > 0;) {
+        struct kvt_span token = next_token(&gold);
+        left[kvt_words_add(words, token.data, token.length)]++;
+    }
+    size_t common = 0;
+    for (struct kvt_span rest = pair->prediction_norm; rest.length > 0;) {
+        struct kvt_span token = next_token(&rest);
+        uint32_t id = kvt_words_find(words, token.data, token.length);
+        if (id != KVT_WORD_UNKNOWN && left[id] > 0) {
+            left[id]--;
+            common++;
+        }
+    }
+    return common;
+}
+
+int kvt_metric_f1(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,
+                  struct kvt_error *error)
+{
+    (void)error;
+    size_t common = common_tokens(scratch, pair);
+    *value = 0;
+    if (common > 0) {
+        double precision = (double)common / (double)pair->prediction_tokens;
+        double recall = (double)common / (double)pair->gold_tokens;
+        *value = 2 * precision * recall / (precision + recall);
+    }
+    return 0;
+}
+
+void kvt_explain_f1(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                    struct kvt_writer *writer)
+{
+    kvt_member_integer(writer, "common_tokens", (long long)common_tokens(scratch, pair));
+    kvt_member_integer(writer, "pred_tokens", (long long)pair->prediction_tokens);
+    kvt_member_integer(writer, "gold_tokens", (long long)pair->gold_tokens);
+}
+
+int kvt_metric_contains(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                        double *value, struct kvt_error *error)
+{
+    (void)scratch, (void)error;
+    struct kvt_span text = pair->prediction_norm, gold = pair->gold_norm;
+    const char *end = text.data + text.length;
+    *value = 0;
+    for (const char *at; gold.length > 0 && (at = kvt_span_find(text, gold));) {
+        const char *after = at + gold.length;
+        if ((at == pair->prediction_norm.data || at[-1] == ' ') &&
+            (after == end || *after == ' ')) {
+            *value = 1;
+            break;
+        }
+        /* The next place where the gold can stand whole begins after a space. */
+        const char *space = memchr(at, ' ', (size_t)(end - at));
+        if (!space)
+            break;
+        text = (struct kvt_span){space + 1, (size_t)(end - space - 1)};
+    }
+    return 0;
+}
+
+int kvt_metric_string_match(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                            double *value, struct kvt_error *error)
+{
+    (void)error;
+    struct kvt_buffer *lower = &scratch->lower;
+    kvt_buffer_clear(lower);
+    kvt_unicode_lower(lower, pair->prediction.data, pair->prediction.length);
+    size_t length = lower->length;
+    kvt_unicode_lower(lower, pair->gold.data, pair->gold.length);
+    struct kvt_span text = {lower->data, length};
+    struct kvt_span gold = {lower->data + length, lower->length - length};
+    *value = kvt_span_find(text, gold) != NULL;
+    return 0;
+}

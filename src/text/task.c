@@ -1,0 +1,84 @@
+#include "text/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const not_stated[] = {"not stated", NULL};
+static const char *const unanswerable[] = {"unanswerable", NULL};
+
+/* Answers of scripts/train/grammar.py: lower-case words and numbers, goods parted by commas. */
+#define RECALL_FORM "\\A\\s*[a-z0-9]++(?:(?:\\s*+,\\s*+|\\s++)[a-z0-9]++)*+\\s*+\\z"
+#define NEEDS_JIEBA                                                                                \
+    "its metric needs jieba's Chinese word segmentation, which is not part of this program, and "  \
+    "scores without it would be wrong"
+
+const struct kvt_task kvt_task_other = {"other", "qa_f1", false, false, true, NULL, NULL, NULL};
+
+/* LongBench v1: config/dataset2prompt.json asks for the forms and the abstention given here.
+ * Summaries and code are cut by the benchmark's own cap as a rule, so there the cap is no failure.
+ */
+/* clang-format off */
+const struct kvt_task kvt_tasks[] = {
+    {"recall", "em", false, true, true, not_stated, RECALL_FORM, NULL},
+
+    {"narrativeqa", "qa_f1", false, true, true, NULL, NULL, NULL},
+    {"qasper", "qa_f1", false, true, true, unanswerable, NULL, NULL},
+    {"multifieldqa_en", "qa_f1", false, true, true, NULL, NULL, NULL},
+    {"hotpotqa", "qa_f1", false, true, true, NULL, NULL, NULL},
+    {"2wikimqa", "qa_f1", false, true, true, NULL, NULL, NULL},
+    {"musique", "qa_f1", false, true, true, NULL, NULL, NULL},
+    {"triviaqa", "qa_f1", true, true, true, NULL, NULL, NULL},
+    {"gov_report", "rouge", false, false, true, NULL, NULL, NULL},
+    {"qmsum", "rouge", false, false, true, NULL, NULL, NULL},
+    {"multi_news", "rouge", false, false, true, NULL, NULL, NULL},
+    {"samsum", "rouge", true, true, true, NULL, NULL, NULL},
+    {"trec", "classification", true, true, true, NULL, NULL, NULL},
+    {"lsht", "classification", true, true, false, NULL, NULL, NULL},
+    {"passage_count", "count", false, true, true, NULL, "\\d", NULL},
+    {"passage_retrieval_en", "retrieval", false, true, true, NULL, "Paragraph \\d", NULL},
+    {"passage_retrieval_zh", "retrieval_zh", false, true, false, NULL, "\\d", NULL},
+    {"lcc", "code_sim", false, false, true, NULL, NULL, NULL},
+    {"repobench-p", "code_sim", false, false, true, NULL, NULL, NULL},
+    {"multifieldqa_zh", "qa_f1", false, true, false, NULL, NULL, NEEDS_JIEBA},
+    {"dureader", "rouge", false, true, false, NULL, NULL, NEEDS_JIEBA},
+    {"vcsum", "rouge", false, false, false, NULL, NULL, NEEDS_JIEBA},
+
+    /* RULER (NVIDIA/RULER, scripts/eval/synthetic/constants.py) */
+    {"niah*", "string_match_all", false, false, true, NULL, NULL, NULL},
+    {"vt", "string_match_all", false, false, true, NULL, NULL, NULL},
+    {"cwe", "string_match_all", false, false, true, NULL, NULL, NULL},
+    {"fwe", "string_match_all", false, false, true, NULL, NULL, NULL},
+    {"qa_1", "string_match_part", false, false, true, NULL, NULL, NULL},
+    {"qa_2", "string_match_part", false, false, true, NULL, NULL, NULL},
+    {NULL, NULL, false, false, false, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+static const struct kvt_task *exactly(const char *name, size_t length)
+{
+    for (const struct kvt_task *task = kvt_tasks; task->name; task++) {
+        size_t own = strlen(task->name);
+        bool open = task->name[own - 1] == '*';
+        if (open ? length >= own - 1 && memcmp(task->name, name, own - 1) == 0
+                 : length == own && memcmp(task->name, name, own) == 0)
+            return task;
+    }
+    return NULL;
+}
+
+const struct kvt_task *kvt_task_find(const char *name)
+{
+    if (!name)
+        return &kvt_task_other;
+    size_t length = strlen(name);
+    const struct kvt_task *task = exactly(name, length);
+    static const char prefix[] = "longbench_";
+    if (!task && strncmp(name, prefix, sizeof prefix - 1) == 0) {
+        name += sizeof prefix - 1;
+        length -= sizeof prefix - 1;
+        task = exactly(name, length);
+    }
+    if (!task && length > 2 && memcmp(name + length - 2, "_e", 2) == 0)
+        task = exactly(name, length - 2);
+    return task ? task : &kvt_task_other;
+}
