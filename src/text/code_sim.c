@@ -201,7 +201,9 @@ static int code_sim(struct kvt_scratch *scratch, const struct kvt_comparison *pa
         kvt_index_build(&scratch->index, b.data, b.count, scratch->words.count);
         size_t common = kvt_lcs_length(scratch, a, b);
         kvt_index_clear(&scratch->index, b.data, b.count);
-        ratio = (double)(2 * common) / (double)(a.count + b.count);
+        /* In the order of operations of the library, which decides halves: 1 - distance / both. */
+        size_t both = a.count + b.count;
+        ratio = 1 - (double)(both - 2 * common) / (double)both;
     } else if (difflib_ratio(scratch, a, b, &ratio, error) != 0) {
         return -1;
     }
