@@ -90,7 +90,7 @@ class Engine:
 
 
 def table(rows):
-    """Lines of exact matches in percent: a row per kind, a column per rung."""
+    """Exact matches in percent: a line per kind, a column per rung."""
     cells = defaultdict(list)
     for row in rows:
         rung = row["_id"].rsplit("-", 1)[1]
@@ -98,8 +98,8 @@ def table(rows):
             cells[kind, rung].append(row["exact"])
     rungs = sorted({rung for _, rung in cells})
     for kind in sorted({kind for kind, _ in cells}, key=lambda k: (k == "all", k)):
-        values = [cells[kind, rung] for rung in rungs]
-        yield f"{kind:6}" + "".join(f"{100 * sum(v) / len(v):6.1f} ({len(v)})" for v in values)
+        values = [cells[kind, rung] or [float("nan")] for rung in rungs]
+        yield f"{kind:6}" + "".join(f"{100 * sum(v) / len(v):7.1f}" for v in values)
 
 
 def main():
