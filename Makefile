@@ -53,6 +53,10 @@ LIBS_kvt-serve := -lmicrohttpd -ljansson -lpcre2-8 -lutf8proc -lpthread -lm
 ROOMS_kvt-lint := config stream core
 LIBS_kvt-lint := -ljansson -lm
 
+# The engine's inner loops: products and sums may fuse, nothing may be reordered.
+KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+$(foreach set,baseline avx2 avx512,$(eval CFLAGS_engine/kernels_$(set) := $(KERNEL_FLAGS)))
+
 EXISTING := $(foreach p,$(PROGRAMS),$(if $(wildcard src/$(p).c),$(p)))
 UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 HELPERS := $(patsubst test/helpers/%.c,%,$(wildcard test/helpers/*.c))
