@@ -1,0 +1,99 @@
+#!/bin/bash
+# kvt-score: every rule on one golden stream, settings, bad rows, and the rules of an independent scorer.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+rows=test/golden/score/rows.jsonl
+
+kvt-score "$rows" >"$scratch/scored"
+golden "scores and failures of every kind" score/scored.jsonl "$scratch/scored"
+kvt-score --explain --code-sim=indel --no-meta "$rows" >"$scratch/explained"
+golden "explanations" score/explained.jsonl "$scratch/explained"
+
+kvt-score --no-meta "$rows" >"$scratch/once"
+kvt-score --no-meta "$scratch/once" >"$scratch/twice"
+ok "a scored stream scores to itself" cmp "$scratch/once" "$scratch/twice"
+kvt-score --explain "$scratch/once" | kvt-score --no-meta >"$scratch/twice"
+is "and loses old explanations" "$(grep -c explain "$scratch/twice")" 0
+(head -n 9 "$rows" | kvt-score --no-meta; tail -n +10 "$rows" | kvt-score --no-meta) >"$scratch/shards"
+ok "shards of the stream score as the whole" cmp "$scratch/once" "$scratch/shards"
+is "a failure never changes a score" \
+    "$(jq -c 'select(.kind == "response" and .failure.class == "model" and .score.value != .score.f1 and .score.metric == "qa_f1")' "$scratch/once")" ''
+is "value 1 has no failure" "$(jq -c 'select(.kind == "response" and .score.value == 1 and .failure)' "$scratch/once")" ''
+is "an infrastructure failure has no score" \
+    "$(jq -c 'select(.kind == "response" and .failure.class == "infrastructure") | .score.value' "$scratch/once" | sort -u)" null
+
+# --- settings: option, file, stream -----------------------------------------------------------------
+row() { printf '{"kind":"response","answers":["b c"],"meta":{"task":%s},"response":{"text":"a b c d","finish_reason":"stop"},"error":null}\n' "${1:-null}"; }
+is "--metric" "$(row | kvt-score --no-meta --metric=contains | jq -c '[.score.metric,.score.value]')" '["contains",1]'
+printf '{"scoring":{"metric":"em"}}' >"$scratch/em.json"
+is "-c" "$(row | kvt-score --no-meta -c "$scratch/em.json" | jq -r .score.metric)" em
+experiment='{"kind":"experiment","exp_group_id":"x","config":{"scoring":{"tasks":{"odd":{"metric":"em","format":"^z"}}}}}'
+(echo "$experiment"; row '"odd"') | kvt-score --no-meta >"$scratch/odd"
+is "a task of the stream's own settings" "$(tail -n 1 "$scratch/odd" | jq -c '[.score.metric,.failure.failure_type]')" '["em","FORMAT_ERROR"]'
+(echo "$experiment"; row '"odd"') | kvt-score --no-meta --metric=qa_f1 >"$scratch/odd"
+is "an option wins over them" "$(tail -n 1 "$scratch/odd" | jq -r .score.metric)" qa_f1
+is "and stands in the experiment's settings" "$(head -n 1 "$scratch/odd" | jq -r .config.scoring.metric)" qa_f1
+is "a task named by the settings alone" \
+    "$(row | kvt-score --no-meta -c <(echo '{"dataset":{"task":"recall"}}') | jq -r .score.metric)" em
+fails 2 "an unknown metric" kvt-score --metric=qa_f2 "$rows"
+like "names the nearest" "$(cat "$scratch/.err")" 'did you mean "qa_f1"'
+printf '{"scoring":{"more_refusal_patterns":["no (way"]}}' >"$scratch/bad.json"
+fails 2 "a bad pattern" kvt-score -c "$scratch/bad.json" "$rows"
+like "is named with its offset" "$(cat "$scratch/.err")" 'scoring.more_refusal_patterns: .*at offset 7'
+printf '{"scoring":{"more_refusal_patterns":["(?i)no idea"]}}' >"$scratch/more.json"
+is "a further refusal pattern" \
+    "$(row | sed 's/a b c d/No idea/' | kvt-score --no-meta -c "$scratch/more.json" | jq -r .failure.failure_type)" REFUSAL
+ok "--list" kvt-score --list
+is "lists what there is" "$(cut -f1 "$scratch/.out" | sort | uniq -c | tr -s ' \n' ' ')" ' 11 failure 12 metric 28 task '
+
+# --- bad rows ---------------------------------------------------------------------------------------
+for task in multifieldqa_zh dureader vcsum; do
+    row "\"$task\"" >"$scratch/row"
+    fails 1 "$task is refused" kvt-score "$scratch/row"
+    like "$task: by name, with the reason" "$(cat "$scratch/.err")" "^kvt-score: $scratch/row:1: task \"$task\" .*jieba"
+done
+row '"lsht"' >"$scratch/row"
+fails 1 "classification without classes" kvt-score "$scratch/row"
+like "names what is missing" "$(cat "$scratch/.err")" 'meta.all_classes'
+row | sed 's/\["b c"\]/[]/' >"$scratch/row"
+fails 1 "a row without answers" kvt-score "$scratch/row"
+row | sed 's/\["b c"\]/[{}]/' >"$scratch/row"
+fails 1 "answers that are no texts" kvt-score "$scratch/row"
+row | sed 's/a b c d/\xff b\xc3 c/' | kvt-score --no-meta | jq -r .score.pred_norm >"$scratch/norm"
+is "ill-formed UTF-8 is scored" "$(cat "$scratch/norm")" "$(printf '\xef\xbf\xbd b\xef\xbf\xbd c')"
+row | sed 's/a b c d/b\\ud800 c\\u0000/' | kvt-score --no-meta | grep -o '"pred_norm":"[^"]*"' | cut -d'"' -f4 >"$scratch/norm"
+is "so are a lone surrogate and U+0000" "$(cat "$scratch/norm")" "$(printf 'b\xef\xbf\xbd c\xef\xbf\xbd')"
+
+# --- long rows stay bounded -------------------------------------------------------------------------
+long() { # TASK UNIT COUNT: a prediction and a gold of so many units
+    printf '{"kind":"response","answers":["%s"],"meta":{"task":"%s"},"response":{"text":"%s"},"error":null}\n' \
+        "$(yes "$2" | head -n "$3" | tr '\n' ' ')" "$1" "$(yes "$2" | head -n "$3" | tac | tr '\n' ' ')x"
+}
+for task in qasper gov_report lcc; do
+    long "$task" "one two 3 four's" 10000 >"$scratch/long"
+    ok "$task: 40,000 words in seconds" timeout 20 kvt-score "$scratch/long"
+done
+awk 'BEGIN {
+    printf "{\"kind\":\"response\",\"answers\":[\""
+    for (i = 1; i <= 40000; i++) printf "w%d ", i
+    printf "\"],\"meta\":{\"task\":\"qmsum\"},\"response\":{\"text\":\""
+    for (i = 40000; i > 0; i--) printf "w%d ", i
+    print "\"},\"error\":null}"
+}' >"$scratch/long"
+ok "rouge: 40,000 different words in seconds" timeout 20 kvt-score "$scratch/long"
+
+# --- an independent implementation of the rules -----------------------------------------------------
+if ! command -v python3 >/dev/null; then
+    skip "random text against plain Python" "no python3"
+else
+    for backend in difflib indel; do
+        seed=$((RANDOM))
+        python3 -X utf8 test/random-rows.py "$seed" 4000 >"$scratch/random"
+        kvt-score --no-meta --code-sim="$backend" "$scratch/random" | jq .score.value >"$scratch/ours"
+        python3 -X utf8 scripts/longbench_rules.py --code-sim="$backend" <"$scratch/random" >"$scratch/theirs"
+        paste "$scratch/ours" "$scratch/theirs" | awk -v seed="$seed" '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-9) { bad++; if (!first) first = NR } scored += $2 > 0 }
+            END { printf "%d rows, %d differ", NR, bad; if (bad) printf " (seed %d, first on line %d)", seed, first; print (scored > 400 ? "" : "; too few above 0") }' >"$scratch/verdict"
+        is "4,000 random rows agree with plain Python ($backend)" "$(cat "$scratch/verdict")" "4000 rows, 0 differ"
+    done
+fi
+done_testing
