@@ -105,6 +105,7 @@ class Trainer:
     def __init__(self, stages):
         torch.manual_seed(SEED)
         torch.set_num_threads(THREADS)
+        torch.use_deterministic_algorithms(True)    # else gradients of rows add up in any order
         self.stages, self.last, self.vocab = stages, stages[-1].until, Vocabulary()
         self.model = Decoder(Config(len(self.vocab.tokens)))
         self.key_words = torch.tensor(self.vocab.encode_words(NAMES + ADJECTIVES + OBJECTS))
