@@ -30,11 +30,11 @@ CFLAGS ?=
 ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(OPT) -g $(WARN) $(SANITIZE) -Isrc -pthread $(CFLAGS)
 LDLIBS_ALL := -ljansson -lpcre2-8 -lutf8proc -lcurl -lmicrohttpd -lpthread -lm
 
-ROOMS := core stream config text token http stat render engine
+ROOMS := core stream config text token dataset http stat render engine
 PROGRAMS := kvt-bin kvt-infer kvt-score kvt-stats kvt-transition kvt-render kvt-import kvt-serve kvt-lint
 
 # Each program links its own rooms, highest first, and only the libraries they need.
-ROOMS_kvt-bin := config token http stream core
+ROOMS_kvt-bin := config dataset token http stream core
 LIBS_kvt-bin := -ljansson -lpcre2-8 -lutf8proc -lcurl -lm
 ROOMS_kvt-infer := config http stream core
 LIBS_kvt-infer := -lcurl -ljansson -lm
@@ -85,7 +85,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
 # Unit tests and test helpers may use any room.
-ALL_ROOM_LIBS := $(foreach room,engine render config text token http stat stream core,$(BUILD)/lib$(room).a)
+ALL_ROOM_LIBS := $(foreach room,engine render config text dataset token http stat stream core,$(BUILD)/lib$(room).a)
 $(BUILD)/test/%: test/unit/%.c test/unit/tap.h $(ALL_ROOM_LIBS) | directories
 	$(CC) $(ALL_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
 $(BUILD)/helpers/%: test/helpers/%.c $(ALL_ROOM_LIBS) | directories

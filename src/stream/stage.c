@@ -56,6 +56,16 @@ void kvt_stage_bad(struct kvt_stage *stage, const struct kvt_line *line, const c
     give_up(stage, KVT_DATA, message);
 }
 
+/* Does the object start with the member "kind"? */
+static bool starts_with_kind(const struct kvt_line *line)
+{
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line->data, line->length);
+    return kvt_scan_next(&scan, &member) && member.key_length == 4 &&
+           memcmp(member.key, "kind", 4) == 0;
+}
+
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
 {
     struct kvt_error error;
@@ -70,6 +80,8 @@ int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
         if (line->length == 0)
             return 1;
         if (kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) >= 0) {
+            if (stage->kind_first && !starts_with_kind(line))
+                line->kind[0] = '\0';
             count_of(stage, line->kind)->in++;
             return 1;
         }

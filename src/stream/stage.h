@@ -51,6 +51,7 @@ struct kvt_stage {
     const char *skip_path;
     size_t n_skipped;
     bool no_meta;
+    bool kind_first;  /* only a first member `kind` makes a record (kvt-bin: questions may have one) */
     bool flush_lines; /* flush after every emitted line (kvt-infer) */
     struct kvt_sha256 input_hash;
     struct kvt_kind_count counts[KVT_STAGE_KINDS];

@@ -180,6 +180,11 @@ bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer)
     return tokenizer->adds_bos;
 }
 
+bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer)
+{
+    return tokenizer->prepend_space;
+}
+
 static bool in_range(const struct kvt_tokenizer *tokenizer, int32_t id)
 {
     return id >= 0 && id < tokenizer->vocabulary.size;

@@ -44,6 +44,8 @@ int64_t kvt_tokenizer_count(const struct kvt_tokenizer *tokenizer, const char *t
 int32_t kvt_tokenizer_size(const struct kvt_tokenizer *tokenizer);
 int32_t kvt_tokenizer_bos(const struct kvt_tokenizer *tokenizer); /* -1 when there is none */
 bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer);
+/* Does decoding drop the space that encoding put before the text? */
+bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer);
 bool kvt_tokenizer_ends(const struct kvt_tokenizer *tokenizer, int32_t id); /* EOS, EOT… */
 bool kvt_tokenizer_is_control(const struct kvt_tokenizer *tokenizer, int32_t id);
 /* The bytes a token stands for in output text (not necessarily whole UTF-8). Owned by the tokenizer.

@@ -1,0 +1,179 @@
+#include "dataset/count.h"
+
+#include "core/buffer.h"
+#include "core/utf8.h"
+#include "stream/reader.h"
+#include "stream/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int hex4(const char *text, const char *end, uint32_t *value)
+{
+    if (end - text < 4)
+        return -1;
+    *value = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = text[i];
+        uint32_t digit;
+        if (c >= '0' && c <= '9')
+            digit = (uint32_t)(c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            digit = (uint32_t)((c | 0x20) - 'a' + 10);
+        else
+            return -1;
+        *value = *value << 4 | digit;
+    }
+    return 0;
+}
+
+/* \uXXXX at text (behind the u); returns the bytes used, or -1. */
+static int code_point(const char *text, const char *end, uint32_t *cp)
+{
+    uint32_t low;
+    if (hex4(text, end, cp) != 0)
+        return -1;
+    if (*cp < 0xd800 || *cp > 0xdfff)
+        return 4;
+    if (*cp <= 0xdbff && end - text >= 10 && text[4] == '\\' && text[5] == 'u' &&
+        hex4(text + 6, end, &low) == 0 && low >= 0xdc00 && low <= 0xdfff) {
+        *cp = 0x10000 + ((*cp & 0x3ff) << 10 | (low & 0x3ff));
+        return 10;
+    }
+    *cp = 0xfffd;
+    return 4;
+}
+
+/* One escape at text (behind the backslash); returns the bytes used, or -1. */
+static int unescape_one(struct kvt_buffer *out, const char *text, const char *end)
+{
+    static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+    const char *known = text < end && *text ? strchr(letters, *text) : NULL;
+    if (known) {
+        kvt_buffer_byte(out, bytes[known - letters]);
+        return 1;
+    }
+    uint32_t cp;
+    int used = text < end && *text == 'u' ? code_point(text + 1, end, &cp) : -1;
+    if (used < 0)
+        return -1;
+    char utf8[4];
+    kvt_buffer_append(out, utf8, kvt_utf8_encode(cp, utf8));
+    return used + 1;
+}
+
+/* The text of a string whose bytes are valid UTF-8. */
+static int unescape(struct kvt_buffer *out, const char *text, const char *end)
+{
+    while (text < end) {
+        const char *backslash = memchr(text, '\\', (size_t)(end - text));
+        const char *stop = backslash ? backslash : end;
+        for (const char *at = text; at < stop; at++)
+            if ((unsigned char)*at < 0x20)
+                return -1;
+        kvt_buffer_append(out, text, (size_t)(stop - text));
+        if (!backslash)
+            break;
+        int used = unescape_one(out, backslash + 1, end);
+        if (used < 0)
+            return -1;
+        text = backslash + 1 + used;
+    }
+    return 0;
+}
+
+/* As kvt_utf8_repair, but U+0000 stays. Raw NUL bytes never get here: JSON does not allow them. */
+int kvt_count_unescape(struct kvt_buffer *out, const char *value, size_t length)
+{
+    if (length < 2 || value[0] != '"' || value[length - 1] != '"')
+        return -1;
+    const char *text = value + 1, *end = value + length - 1;
+    if (kvt_utf8_valid(text, (size_t)(end - text)) == (size_t)(end - text))
+        return unescape(out, text, end);
+    struct kvt_buffer valid = {0};
+    kvt_utf8_repair(&valid, text, (size_t)(end - text));
+    int status = unescape(out, valid.data, valid.data + valid.length);
+    kvt_buffer_free(&valid);
+    return status;
+}
+
+static void write_result(const struct kvt_token_ids *ids, bool list, struct kvt_buffer *out)
+{
+    kvt_buffer_clear(out);
+    if (!list) {
+        kvt_buffer_printf(out, "{\"n\":%zu}\n", ids->count);
+    } else {
+        kvt_buffer_text(out, "{\"ids\":[");
+        for (size_t i = 0; i < ids->count; i++) {
+            char digits[16];
+            int used = snprintf(digits, sizeof digits, i ? ",%d" : "%d", (int)ids->ids[i]);
+            kvt_buffer_append(out, digits, (size_t)used);
+        }
+        kvt_buffer_text(out, "]}\n");
+    }
+    if (fwrite(out->data, 1, out->length, stdout) != out->length)
+        kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+}
+
+static _Noreturn void stop(const struct kvt_line *line, const char *why)
+{
+    fflush(stdout);
+    kvt_die(KVT_DATA, "%s:%zu: %s", line->source, line->number, why);
+}
+
+/* The text of a line; ends the process when there is none. */
+static void read_text(const struct kvt_line *line, const char *field, struct kvt_buffer *text)
+{
+    struct kvt_scan scan;
+    struct kvt_member member, found = {0};
+    char why[256];
+    kvt_scan_start(&scan, line->data, line->length);
+    while (kvt_scan_next(&scan, &member))
+        if (member.key_length == strlen(field) && memcmp(member.key, field, member.key_length) == 0)
+            found = member;
+    if (scan.bad)
+        stop(line, "not a JSON object on one line");
+    if (!found.value) {
+        snprintf(why, sizeof why, "the object has no member \"%.100s\" (--field names another)",
+                 field);
+        stop(line, why);
+    }
+    kvt_buffer_clear(text);
+    if (kvt_count_unescape(text, found.value, found.value_length) != 0) {
+        snprintf(why, sizeof why, "\"%.100s\" is not a JSON string", field);
+        stop(line, why);
+    }
+}
+
+void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count_options *options,
+                   const struct kvt_arguments *arguments)
+{
+    struct kvt_reader reader;
+    struct kvt_line line;
+    struct kvt_error error;
+    struct kvt_buffer text = {0}, out = {0};
+    struct kvt_token_ids ids = {0};
+    int status;
+    kvt_reader_open(&reader, arguments->files, arguments->n_files);
+    while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
+        if (line.length == 0)
+            continue;
+        read_text(&line, options->field, &text);
+        ids.count = 0;
+        if (kvt_tokenizer_encode(tokenizer, kvt_buffer_string(&text), text.length, options->flags,
+                                 &ids, &error) != 0)
+            stop(&line, error.text);
+        write_result(&ids, options->ids, &out);
+    }
+    if (status < 0) {
+        fflush(stdout);
+        kvt_die_error(&error);
+    }
+    if (fflush(stdout) != 0 || fclose(stdout) != 0)
+        kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+    kvt_reader_close(&reader);
+    kvt_buffer_free(&text);
+    kvt_buffer_free(&out);
+    kvt_token_ids_free(&ids);
+}

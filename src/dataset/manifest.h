@@ -1,0 +1,61 @@
+/*
+ * dataset/manifest.h: the records kvt-bin makes, as lines (kvt-stream(5): experiment, dataset, bin,
+ * entry).
+ */
+#ifndef KVT_DATASET_MANIFEST_H
+#define KVT_DATASET_MANIFEST_H
+
+#include "core/buffer.h"
+#include "dataset/bins.h"
+#include "dataset/prompt.h"
+#include "dataset/row.h"
+#include "dataset/template.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+enum { KVT_MANIFEST_VERSION = 1, KVT_ID_SIZE = 17 };
+
+/* The first 16 hexadecimal digits of the SHA-256 of the texts, each ended by a NUL byte. */
+void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_texts);
+
+/* "https://user:secret@host/v1?key=x" -> "https://host/v1", appended. */
+void kvt_manifest_clean_url(const char *url, struct kvt_buffer *out);
+/* A copy of the settings without credentials in engine.base_url and engine.endpoints. New
+ * reference. */
+json_t *kvt_manifest_public_settings(const json_t *tree);
+
+struct kvt_manifest {
+    const json_t *settings; /* public */
+    const char *exp_group_id;
+    const char *created_at;
+    const char *git_hash; /* or NULL */
+    char dataset_id[KVT_ID_SIZE];
+    const char *name;
+    const char *task; /* of all rows, or NULL when they differ */
+    const char *source_sha256;
+    const char *tokenizer_name, *tokenizer_sha256;
+    const char *template_name, *template_sha256;
+    const char *chat_name;
+    size_t n_examples, n_overlong, n_bins_asked;
+    int64_t max_prompt_tokens;
+    bool dropped; /* what happened to overlong prompts: dropped, else cut */
+};
+
+void kvt_manifest_experiment(const struct kvt_manifest *manifest, struct kvt_buffer *out);
+void kvt_manifest_dataset(const struct kvt_manifest *manifest, const struct kvt_length_bins *bins,
+                          struct kvt_buffer *out);
+void kvt_manifest_bin(const struct kvt_manifest *manifest, const struct kvt_length_bin *bin,
+                      size_t index, size_t n_selected, struct kvt_buffer *out);
+
+struct kvt_entry {
+    const struct kvt_row *row;
+    const struct kvt_prompt *prompt;
+    size_t bin_idx, rank;
+    int64_t token_len;
+};
+
+void kvt_manifest_entry(const struct kvt_manifest *manifest, const struct kvt_entry *entry,
+                        struct kvt_buffer *out);
+
+#endif
