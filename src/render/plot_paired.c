@@ -1,0 +1,154 @@
+/* The paired figure: answers lost and gained against the full cache, entry by entry. */
+#include "render/axis.h"
+#include "render/plot.h"
+
+#include <math.h>
+
+static bool is_compared(const struct kvt_arm *arm)
+{
+    return !arm->reference && !arm->control;
+}
+
+/* bin, lost %, gained %, net loss with its interval, simultaneous bound; all in points */
+static void data_block(struct kvt_buffer *out, const struct kvt_study *study,
+                       const struct kvt_arm *arm, size_t slot, double alpha)
+{
+    kvt_buffer_printf(out, "$paired_%zu << EOD\n", slot);
+    for (size_t b = 0; b < study->n_bins; b++) {
+        const struct kvt_cell *cell = kvt_arm_cell(arm, b);
+        double n = kvt_cell_pair(cell, "n_pairs"), p = kvt_cell_pair(cell, "loss.p_adj");
+        if (!(n > 0))
+            continue;
+        kvt_buffer_printf(out, "%zu", b + 1);
+        kvt_gnuplot_number(out, 100 * kvt_cell_pair(cell, "loss.n10") / n);
+        kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "loss.n01") / n);
+        kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_mean"));
+        kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_ci_high"));
+        kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_ci_low"));
+        kvt_gnuplot_number(out, 100 * kvt_cell_pair(cell, "loss_upper"));
+        kvt_buffer_text(out, p <= alpha ? " \"\xe2\x9c\xb1\"\n" : " \"\"\n"); /* heavy asterisk */
+    }
+    kvt_buffer_text(out, "EOD\n");
+}
+
+/* Ends of the common y axis, on multiples of 10 points. */
+static void find_range(const struct kvt_study *study, double *low, double *high)
+{
+    *low = -5;
+    *high = 15;
+    for (size_t i = 0; i < study->n_arms; i++) {
+        const struct kvt_arm *arm = study->arms[i];
+        for (size_t b = 0; is_compared(arm) && b < arm->n_cells; b++) {
+            const struct kvt_cell *cell = &arm->cells[b];
+            double n = kvt_cell_pair(cell, "n_pairs");
+            *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss_upper"));
+            *high = fmax(*high, -100 * kvt_cell_pair(cell, "delta_ci_low"));
+            *low = fmin(*low, -100 * kvt_cell_pair(cell, "delta_ci_high"));
+            if (n > 0) {
+                *low = fmin(*low, -100 * kvt_cell_pair(cell, "loss.n01") / n);
+                *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss.n10") / n);
+            }
+        }
+    }
+    *low = fmax(-110, 10 * floor(*low / 10));
+    *high = fmin(110, 10 * ceil((*high + 6) / 10));
+}
+
+static void panel(struct kvt_buffer *out, const struct kvt_arm *arm, size_t slot, double delta)
+{
+    kvt_buffer_text(out, "set label 4 ");
+    kvt_gnuplot_arm(out, arm);
+    kvt_buffer_text(out, " at graph 0.5,graph 1.06 center noenhanced font 'DejaVu Sans,12'\n");
+    kvt_buffer_printf(out,
+                      "plot $paired_%zu using 1:(0):($1-0.3):($1+0.3):(0):2 with boxxyerror fc rgb "
+                      "'#E8A27A' fillstyle solid 1 noborder, \\\n"
+                      "  $paired_%zu using 1:(0):($1-0.3):($1+0.3):3:(0) with boxxyerror fc rgb "
+                      "'#8FCFBB' fillstyle solid 1 noborder, \\\n"
+                      "  0 with lines lw 1 lc rgb '#444444', \\\n"
+                      "  $paired_%zu using ($1-0.3):7:(0.6):(0) with vectors nohead lw 2.2 lc rgb "
+                      "'#0072B2', \\\n"
+                      "  $paired_%zu using 1:4:5:6 with yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb "
+                      "'#000000', \\\n"
+                      "  $paired_%zu using 1:7:8 with labels noenhanced offset 0,0.6 tc rgb "
+                      "'#000000'",
+                      slot, slot, slot, slot, slot);
+    if (!isnan(delta))
+        kvt_buffer_printf(out, ", \\\n  %.10g with lines dashtype 2 lw 1.2 lc rgb '#7F3F98'",
+                          100 * delta);
+    kvt_buffer_byte(out, '\n');
+}
+
+static void key_entries(struct kvt_buffer *key, double delta)
+{
+    kvt_buffer_text(
+        key, ", \\\n  keyentry with boxes fillstyle solid 1 noborder lc rgb '#E8A27A' title 'score "
+             "fell' noenhanced, \\\n"
+             "  keyentry with boxes fillstyle solid 1 noborder lc rgb '#8FCFBB' title 'score rose' "
+             "noenhanced, \\\n"
+             "  keyentry with yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb '#000000' title 'mean loss, "
+             "95% interval' noenhanced, \\\n"
+             "  keyentry with lines lw 2.2 lc rgb '#0072B2' title 'upper bound, all bins' "
+             "noenhanced");
+    if (!isnan(delta))
+        kvt_buffer_printf(key,
+                          ", \\\n  keyentry with lines dashtype 2 lw 1.2 lc rgb '#7F3F98' title "
+                          "'safe below (%.10g points)' noenhanced",
+                          100 * delta);
+}
+
+/* A number of the verdicts' rationale, the same for all budgets of a study. */
+static double of_rationale(const struct kvt_study *study, const char *path, double fallback)
+{
+    for (size_t i = 0; i < study->n_arms; i++) {
+        double value = kvt_json_number(study->arms[i]->transition, path, NAN);
+        if (!isnan(value))
+            return value;
+    }
+    return fallback;
+}
+
+int kvt_plot_paired(struct kvt_buffer *out, struct kvt_canvas *canvas,
+                    const struct kvt_study *study, struct kvt_error *error)
+{
+    size_t n = 0, slot = 0;
+    bool any = false;
+    double low, high, alpha = of_rationale(study, "rationale.alpha", 0.05);
+    double delta = of_rationale(study, "rationale.delta", NAN);
+    for (size_t i = 0; i < study->n_arms; i++) {
+        double pairs = 0;
+        for (size_t b = 0; b < study->arms[i]->n_cells; b++)
+            pairs = fmax(pairs, kvt_cell_pair(&study->arms[i]->cells[b], "n_pairs"));
+        any = any || (is_compared(study->arms[i]) && pairs > 0);
+        n += is_compared(study->arms[i]);
+    }
+    if (!any)
+        return kvt_fail(
+            error, KVT_DATA,
+            "the paired figure needs pair_stats records, and the stream has none: it takes "
+            "a reference run (budget 1.0), then kvt-stats");
+    kvt_grid_canvas(canvas, n);
+    kvt_gnuplot_begin(
+        out, canvas, "paired", "Answers lost and gained against the full cache", study,
+        "Bars: share of the entries. \xe2\x9c\xb1: loss confirmed, corrected over bins and "
+        "budgets.");
+    for (size_t i = 0; i < study->n_arms; i++)
+        if (is_compared(study->arms[i]))
+            data_block(out, study, study->arms[i], slot++, alpha);
+    find_range(study, &low, &high);
+    struct kvt_buffer key = {0};
+    key_entries(&key, delta);
+    kvt_gnuplot_key(out, canvas, &key);
+    kvt_buffer_printf(out, "set yrange [%.0f:%.0f]\nset border 2\n", low, high);
+    slot = 0;
+    for (size_t i = 0; i < study->n_arms; i++) {
+        if (!is_compared(study->arms[i]))
+            continue;
+        kvt_grid_frame(out, canvas, slot, n);
+        kvt_grid_axis(out, study);
+        kvt_buffer_printf(out, "set ylabel '%s' noenhanced\n",
+                          slot % 3 ? "" : "points of score lost");
+        panel(out, study->arms[i], slot++, delta);
+    }
+    kvt_buffer_text(out, "unset multiplot\n");
+    return 0;
+}

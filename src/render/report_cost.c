@@ -1,0 +1,169 @@
+/* Sections of the report on evidence and cost: proof of budget, latency and memory. */
+#include "render/escape.h"
+#include "render/phrase.h"
+#include "render/report.h"
+
+#include <math.h>
+#include <string.h>
+
+static void proof_row(struct kvt_report *report, const struct kvt_arm *arm)
+{
+    struct kvt_buffer *out = report->out;
+    size_t counts[KVT_PROOF_COUNT], total = kvt_arm_proof(arm, counts);
+    double low, high;
+    kvt_buffer_text(out, "| ");
+    kvt_escape_markdown(out, arm->label, 40);
+    kvt_buffer_printf(out, " | %zu |", total);
+    for (size_t i = 0; i < KVT_PROOF_COUNT; i++)
+        kvt_buffer_printf(out, " %zu |", counts[i]);
+    if (arm->tokens)
+        kvt_buffer_printf(out, " %.10g tokens |", arm->budget);
+    else if (isnan(arm->budget))
+        kvt_buffer_text(out, " ? |");
+    else
+        kvt_buffer_printf(out, " %.3f |", arm->reference ? 1 : arm->budget);
+    kvt_arm_range(arm, "kept_ratio_p50", &low, &high);
+    if (isnan(low))
+        kvt_buffer_text(out, " not reported |\n");
+    else
+        kvt_buffer_printf(out, " %.3f to %.3f |\n", low, high);
+}
+
+static void preflight_lines(struct kvt_report *report)
+{
+    const json_t *preflight = report->results->preflight;
+    if (!preflight)
+        return;
+    const char *key, *separator = "";
+    json_t *value;
+    kvt_buffer_text(report->out, "Preflight: ");
+    json_object_foreach((json_t *)(uintptr_t)preflight, key, value)
+    {
+        if (json_is_object(value) || json_is_array(value))
+            continue;
+        struct kvt_buffer text = {0};
+        if (json_is_string(value))
+            kvt_buffer_text(&text, json_string_value(value));
+        else
+            kvt_json_write(&text, value);
+        kvt_buffer_text(report->out, separator);
+        kvt_escape_markdown(report->out, key, 60);
+        kvt_buffer_text(report->out, " ");
+        kvt_escape_markdown(report->out, kvt_buffer_string(&text), 120);
+        kvt_buffer_free(&text);
+        separator = "; ";
+    }
+    kvt_buffer_text(report->out, ".\n\n");
+}
+
+void kvt_report_proof(struct kvt_report *report)
+{
+    struct kvt_buffer *out = report->out;
+    kvt_buffer_text(out, "## Was the budget applied?\n\n| budget | requests |");
+    for (size_t i = 0; i < KVT_PROOF_COUNT; i++)
+        kvt_buffer_printf(out, " %s |", kvt_proof_names[i]);
+    kvt_buffer_text(out, " asked for | share kept (bin medians) |\n|---|---:|");
+    for (size_t i = 0; i < KVT_PROOF_COUNT + 2; i++)
+        kvt_buffer_text(out, "---:|");
+    kvt_buffer_byte(out, '\n');
+    for (size_t i = 0; i < report->study->n_arms; i++)
+        proof_row(report, report->study->arms[i]);
+    kvt_buffer_text(
+        out, "\n*Proven*: the server's own count of cache entries matches the budget, and starving "
+             "the cache changed the model's behaviour in a preflight probe. *Reported*: the count "
+             "alone. *Behavioural*: the probe alone. *Unproven*: neither; the figures may then "
+             "describe a full cache.\n\n");
+    preflight_lines(report);
+    kvt_buffer_text(out, "Noise floor: ");
+    kvt_phrase_noise(out, report->study);
+    kvt_buffer_text(out, ".\n\n");
+}
+
+/* " 212 ms (p95 240 ms) |" */
+static void seconds_cell(struct kvt_buffer *out, double median, double high)
+{
+    kvt_buffer_byte(out, ' ');
+    kvt_phrase_seconds(out, median);
+    if (!isnan(high)) {
+        kvt_buffer_text(out, " (");
+        kvt_phrase_seconds(out, high);
+        kvt_buffer_byte(out, ')');
+    }
+    kvt_buffer_text(out, " |");
+}
+
+static bool known(const struct kvt_report *report, const char *path)
+{
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        double low, high;
+        kvt_arm_range(report->study->arms[i], path, &low, &high);
+        if (!isnan(low))
+            return true;
+    }
+    return false;
+}
+
+static void time_table(struct kvt_report *report, const char *what, const char *median,
+                       const char *high)
+{
+    if (!known(report, median))
+        return;
+    kvt_buffer_printf(report->out, "%s, median (95th percentile from 60 values on):\n\n", what);
+    kvt_report_arm_header(report, "bin");
+    for (size_t b = 0; b < report->study->n_bins; b++) {
+        kvt_report_bin(report, b);
+        for (size_t i = 0; i < report->study->n_arms; i++) {
+            const struct kvt_cell *cell = kvt_arm_cell(report->study->arms[i], b);
+            if (kvt_arm_shown(report->study->arms[i]))
+                seconds_cell(report->out, kvt_cell_stat(cell, median), kvt_cell_stat(cell, high));
+        }
+        kvt_buffer_byte(report->out, '\n');
+    }
+    kvt_buffer_byte(report->out, '\n');
+}
+
+static void cache_table(struct kvt_report *report)
+{
+    struct kvt_buffer *out = report->out;
+    kvt_buffer_text(out, "KV cache of a request, median: held after compression / peak:\n\n");
+    kvt_report_arm_header(report, "bin");
+    for (size_t b = 0; b < report->study->n_bins; b++) {
+        kvt_report_bin(report, b);
+        for (size_t i = 0; i < report->study->n_arms; i++) {
+            const struct kvt_cell *cell = kvt_arm_cell(report->study->arms[i], b);
+            if (!kvt_arm_shown(report->study->arms[i]))
+                continue;
+            kvt_buffer_byte(out, ' ');
+            kvt_phrase_bytes(out, kvt_cell_stat(cell, "kv_bytes_p50"));
+            kvt_buffer_text(out, " / ");
+            kvt_phrase_bytes(out, kvt_cell_stat(cell, "kv_peak_bytes_p50"));
+            kvt_buffer_text(out, " |");
+        }
+        kvt_buffer_byte(out, '\n');
+    }
+    kvt_buffer_text(out,
+                    "\nThe peak decides whether a request fits: a prompt is prefilled whole before "
+                    "it is compressed.\n\n");
+}
+
+void kvt_report_costs(struct kvt_report *report)
+{
+    const char *source = NULL;
+    kvt_buffer_text(report->out, "## Latency and memory\n\n");
+    kvt_report_figure(report, "latency");
+    time_table(report, "Whole answer", "lat_p50", "lat_p95");
+    time_table(report, "First token", "ttft_p50", "ttft_p95");
+    time_table(report, "Between tokens", "itl_p50", "itl_p95");
+    kvt_report_figure(report, "memory");
+    if (known(report, "kv_bytes_p50"))
+        cache_table(report);
+    for (size_t i = 0; i < report->study->n_arms && !source; i++)
+        for (size_t b = 0; b < report->study->arms[i]->n_cells && !source; b++)
+            source = kvt_json_text(report->study->arms[i]->cells[b].stats, "mem_source", NULL);
+    if (source) {
+        kvt_buffer_text(report->out, "Source of the memory figures: ");
+        kvt_escape_markdown(report->out, source, 40);
+        kvt_buffer_text(report->out, ".\n\n");
+    }
+    kvt_report_figure(report, "tradeoff");
+}

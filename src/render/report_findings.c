@@ -1,0 +1,323 @@
+/* Sections of the report that judge: key findings, setup, limits, future work. */
+#include "core/option.h"
+#include "render/escape.h"
+#include "render/gnuplot.h"
+#include "render/phrase.h"
+#include "render/report.h"
+
+#include <math.h>
+#include <string.h>
+
+static void begin(struct kvt_report *report, const struct kvt_arm *arm)
+{
+    kvt_buffer_text(report->out, "- Budget ");
+    kvt_escape_markdown(report->out, arm->label, 40);
+    kvt_buffer_text(report->out, ": ");
+}
+
+/* The worst bin among those whose loss is confirmed, or what the data leave possible. */
+static void loss_finding(struct kvt_report *report, const struct kvt_arm *arm, double alpha)
+{
+    struct kvt_buffer *out = report->out;
+    long worst = -1, first = -1;
+    double widest = NAN;
+    for (size_t b = 0; b < arm->n_cells; b++) {
+        const struct kvt_cell *cell = &arm->cells[b];
+        double delta = kvt_cell_pair(cell, "delta_mean"), upper = kvt_cell_pair(cell, "loss_upper");
+        if (!(kvt_cell_pair(cell, "n_pairs") > 0))
+            continue;
+        if (isnan(widest) || upper > widest)
+            widest = upper;
+        if (!(kvt_cell_pair(cell, "loss.p_adj") <= alpha))
+            continue;
+        if (first < 0)
+            first = (long)b;
+        if (worst < 0 || delta < kvt_cell_pair(&arm->cells[worst], "delta_mean"))
+            worst = (long)b;
+    }
+    begin(report, arm);
+    if (worst < 0) {
+        kvt_buffer_text(out,
+                        "no loss is confirmed in any bin; the data leave room for one of up to ");
+        kvt_phrase_points(out, widest);
+        kvt_buffer_text(out, " points in the bin where they say least.\n");
+        return;
+    }
+    const struct kvt_cell *cell = &arm->cells[worst];
+    kvt_buffer_text(out, "a loss is confirmed from ");
+    kvt_phrase_bin(out, report->study, (size_t)first);
+    kvt_buffer_text(out, " on; the largest is ");
+    kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_mean"));
+    kvt_buffer_text(out, " points (95% interval ");
+    kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_ci_high"));
+    kvt_buffer_text(out, " to ");
+    kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_ci_low"));
+    kvt_buffer_text(out, ") at ");
+    kvt_phrase_bin(out, report->study, (size_t)worst);
+    kvt_buffer_text(out, ".\n");
+}
+
+/* How the lost answers look: as failures, or as answers like any other. */
+static void kind_finding(struct kvt_report *report, const struct kvt_arm *arm, double alpha)
+{
+    struct kvt_buffer *out = report->out;
+    double lost = 0, lift = 0, silent = 0;
+    size_t lift_bins = 0, silent_bins = 0;
+    for (size_t b = 0; b < arm->n_cells; b++) {
+        const struct kvt_cell *cell = &arm->cells[b];
+        if (!(kvt_cell_pair(cell, "n_pairs") > 0))
+            continue;
+        lost += fmax(0, kvt_cell_pair(cell, "loss.n10"));
+        lift += fmax(0, kvt_cell_pair(cell, "lift.n10"));
+        silent += fmax(0, kvt_cell_pair(cell, "silent.n10"));
+        lift_bins += kvt_cell_pair(cell, "lift.p_adj") <= alpha;
+        silent_bins += kvt_cell_pair(cell, "silent.p_adj") <= alpha;
+    }
+    if (!(lost > 0))
+        return;
+    begin(report, arm);
+    kvt_buffer_printf(
+        out,
+        "of %.0f answers that score lower than the full cache's, %.0f are unremarkable in "
+        "form (neither run failed); %.0f answers fail where the full cache's did not. "
+        "More failures are confirmed in %zu bin%s, more wrong answers in %zu.\n",
+        lost, silent, lift, lift_bins, lift_bins == 1 ? "" : "s", silent_bins);
+}
+
+static void churn_finding(struct kvt_report *report, const struct kvt_arm *arm)
+{
+    double n = 0, changed = 0, floor_n = 0, floor_changed = 0;
+    for (size_t b = 0; b < arm->n_cells; b++) {
+        const struct kvt_cell *cell = &arm->cells[b];
+        double pairs = kvt_cell_pair(cell, "n_pairs");
+        double count = kvt_cell_pair(cell, "churn.n_changed");
+        double of_floor = kvt_cell_pair(cell, "churn.floor_n");
+        if (pairs > 0 && !isnan(count)) {
+            n += pairs;
+            changed += count;
+        }
+        if (of_floor > 0) {
+            floor_n += of_floor;
+            floor_changed += fmax(0, kvt_cell_pair(cell, "churn.floor_changed"));
+        }
+    }
+    if (!(n > 0))
+        return;
+    begin(report, arm);
+    kvt_phrase_points(report->out, changed / n);
+    kvt_buffer_text(report->out, "% of the texts differ from the full cache's");
+    if (floor_n > 0) {
+        kvt_buffer_text(report->out, "; two identical full-cache runs differ in ");
+        kvt_phrase_points(report->out, floor_changed / floor_n);
+        kvt_buffer_byte(report->out, '%');
+    } else {
+        kvt_buffer_text(report->out,
+                        "; how often two full-cache runs differ was not measured here");
+    }
+    kvt_buffer_text(report->out, ".\n");
+}
+
+static void ratio_text(struct kvt_buffer *out, const struct kvt_cell *cell, const char *name)
+{
+    char low[64], high[64], value[64];
+    snprintf(value, sizeof value, "%s.ratio", name);
+    snprintf(low, sizeof low, "%s.ratio_low", name);
+    snprintf(high, sizeof high, "%s.ratio_high", name);
+    kvt_buffer_printf(out, "%.2f times the full cache's", kvt_cell_pair(cell, value));
+    if (!isnan(kvt_cell_pair(cell, low)) && !isnan(kvt_cell_pair(cell, high)))
+        kvt_buffer_printf(out, " (95%% interval %.2f to %.2f)", kvt_cell_pair(cell, low),
+                          kvt_cell_pair(cell, high));
+}
+
+/* Latency and cache at the longest bin, where compression is meant to pay. */
+static void cost_finding(struct kvt_report *report, const struct kvt_arm *arm)
+{
+    struct kvt_buffer *out = report->out;
+    const struct kvt_arm *reference = kvt_study_reference(report->study);
+    for (size_t b = arm->n_cells; b-- > 0;) {
+        const struct kvt_cell *cell = &arm->cells[b], *full = kvt_arm_cell(reference, b);
+        double held = kvt_cell_stat(cell, "kv_bytes_p50"),
+               all = kvt_cell_stat(full, "kv_bytes_p50");
+        double peak = kvt_cell_stat(cell, "kv_peak_bytes_p50");
+        double peak_all = kvt_cell_stat(full, "kv_peak_bytes_p50");
+        if (isnan(kvt_cell_pair(cell, "latency_ratio.ratio")) && !(held > 0 && all > 0))
+            continue;
+        begin(report, arm);
+        kvt_buffer_text(out, "at ");
+        kvt_phrase_bin(out, report->study, b);
+        const char *separator = "";
+        if (!isnan(kvt_cell_pair(cell, "latency_ratio.ratio"))) {
+            kvt_buffer_text(out, " an answer takes ");
+            ratio_text(out, cell, "latency_ratio");
+            kvt_buffer_text(out, " time");
+            separator = ",";
+        }
+        if (held > 0 && all > 0)
+            kvt_buffer_printf(out, "%s the cache held is %.2f of the full one", separator,
+                              held / all);
+        if (held > 0 && all > 0 && peak > 0 && peak_all > 0)
+            kvt_buffer_printf(out, ", the peak %.2f", peak / peak_all);
+        kvt_buffer_text(out, ".\n");
+        return;
+    }
+}
+
+void kvt_report_findings(struct kvt_report *report)
+{
+    bool any = false;
+    kvt_buffer_text(report->out, "## Key findings\n\n");
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        const struct kvt_arm *arm = report->study->arms[i];
+        double alpha = kvt_json_number(arm->transition, "rationale.alpha", 0.05);
+        bool paired = false;
+        for (size_t b = 0; b < arm->n_cells; b++)
+            paired = paired || kvt_cell_pair(&arm->cells[b], "n_pairs") > 0;
+        if (arm->reference || !paired)
+            continue;
+        any = true;
+        loss_finding(report, arm, alpha);
+        kind_finding(report, arm, alpha);
+        churn_finding(report, arm);
+        cost_finding(report, arm);
+    }
+    if (!any)
+        kvt_buffer_text(report->out, "- There are no pairs of a compressed and a full-cache run to "
+                                     "compare.\n");
+    kvt_buffer_byte(report->out, '\n');
+}
+
+static void setup_text(struct kvt_report *report, const char *name, const char *text)
+{
+    if (!text || !*text)
+        return;
+    kvt_buffer_printf(report->out, "| %s | ", name);
+    kvt_escape_markdown(report->out, text, 200);
+    kvt_buffer_text(report->out, " |\n");
+}
+
+static void setup_value(struct kvt_report *report, const char *name, const json_t *value)
+{
+    struct kvt_buffer text = {0};
+    if (json_is_string(value))
+        kvt_buffer_text(&text, json_string_value(value));
+    else if (value && !json_is_null(value))
+        kvt_json_write(&text, value);
+    setup_text(report, name, kvt_buffer_string(&text));
+    kvt_buffer_free(&text);
+}
+
+void kvt_report_setup(struct kvt_report *report)
+{
+    const json_t *experiment = report->results->experiment;
+    const json_t *dataset = json_array_get(report->results->datasets, 0);
+    const json_t *run = NULL;
+    for (size_t i = 0; i < report->study->n_arms; i++)
+        if (!run || !report->study->arms[i]->reference)
+            run = report->study->arms[i]->run ? report->study->arms[i]->run : run;
+    kvt_buffer_text(report->out, "## Setup\n\n| | |\n|---|---|\n");
+    setup_text(report, "experiment", report->study->exp_group_id);
+    setup_text(report, "model", report->study->model);
+    setup_text(report, "policy", report->study->policy);
+    setup_value(report, "policy settings", json_object_get(run, "kv"));
+    setup_text(report, "task", report->study->task);
+    setup_value(report, "engine", json_object_get(run, "engine_name"));
+    setup_value(report, "server", json_object_get(run, "base_url"));
+    setup_value(report, "questions", json_object_get(dataset, "name"));
+    setup_value(report, "questions, SHA-256", json_object_get(dataset, "source_sha256"));
+    setup_value(report, "tokenizer", json_object_get(dataset, "tokenizer"));
+    setup_value(report, "prompt template", json_object_get(dataset, "template"));
+    setup_value(report, "decoding", kvt_json_get(report->settings, "decoding"));
+    setup_value(report, "entries per bin", kvt_json_get(report->settings, "dataset.n_per_bin"));
+    setup_value(report, "seed", json_object_get(experiment, "seed"));
+    setup_value(report, "created", json_object_get(experiment, "created_at"));
+    setup_value(report, "commit", json_object_get(experiment, "git_hash"));
+    setup_value(report, "notes", json_object_get(experiment, "notes"));
+    setup_text(report, "rendered by", "kvt-render " KVT_VERSION);
+    kvt_buffer_byte(report->out, '\n');
+}
+
+static void size_limit(struct kvt_report *report)
+{
+    double least = NAN;
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        double low, high;
+        kvt_arm_range(report->study->arms[i], "n_scored", &low, &high);
+        if (!isnan(low) && (isnan(least) || low < least))
+            least = low;
+    }
+    if (least >= 1)
+        kvt_buffer_printf(
+            report->out,
+            "- The smallest cell holds %.0f scored answers. Even a run without a single "
+            "loss leaves room for one of %.1f points there (95%% confidence, one bin).\n",
+            least, 100 * (1 - pow(0.05, 1 / least)));
+}
+
+/* Names that a bin_stats record lists as unobservable, each once. */
+static void blind_limit(struct kvt_report *report)
+{
+    json_t *names = json_object(), *name;
+    for (size_t i = 0; i < report->study->n_arms; i++)
+        for (size_t b = 0; b < report->study->arms[i]->n_cells; b++) {
+            size_t index;
+            json_array_foreach(
+                kvt_json_get(report->study->arms[i]->cells[b].stats, "failures_unobservable"),
+                index, name)
+            {
+                if (json_is_string(name))
+                    json_object_set_new(names, json_string_value(name), json_true());
+            }
+        }
+    const char *key, *separator =
+                         "- These failures cannot be seen in the records, and are not counted as "
+                         "absent: ";
+    bool any = json_object_size(names) > 0;
+    json_object_foreach(names, key, name)
+    {
+        kvt_buffer_text(report->out, separator);
+        kvt_escape_markdown(report->out, key, 60);
+        separator = ", ";
+    }
+    if (any)
+        kvt_buffer_text(report->out, ".\n");
+    json_decref(names);
+}
+
+void kvt_report_limits(struct kvt_report *report)
+{
+    struct kvt_buffer *out = report->out;
+    double infrastructure = 0;
+    kvt_buffer_text(out, "## Limits\n\n");
+    if (kvt_results_ladder(report->results))
+        kvt_buffer_text(
+            out, "- The same questions are asked at several lengths, so bins differ in length "
+                 "(and in what fills it), not in what is asked. Entries of one question are "
+                 "not independent of each other across bins.\n");
+    else
+        kvt_buffer_text(
+            out, "- Length is not the only thing that changes from bin to bin: longer entries "
+                 "are other questions on other texts. A change over length may come from "
+                 "either. The comparison with the full cache within a bin is not affected.\n");
+    size_limit(report);
+    blind_limit(report);
+    for (size_t i = 0; i < report->study->n_arms; i++)
+        infrastructure += kvt_arm_sum(report->study->arms[i], "n_infrastructure");
+    if (infrastructure > 0)
+        kvt_buffer_printf(
+            out,
+            "- %.0f requests got no answer (time-outs, server errors). They are left out of "
+            "scores and pairs; if they are not random, the rest is a selection.\n",
+            infrastructure);
+    if (!kvt_study_control(report->study))
+        kvt_buffer_text(
+            out, "- There is one full-cache run. Unless the engine is deterministic, part of "
+                 "the changed answers may be noise.\n");
+    kvt_buffer_text(out,
+                    "- One model, one policy and one task: nothing here says how others behave.\n"
+                    "- Latencies are those of this machine and this load.\n\n"
+                    "## Future work\n\n"
+                    "- Other policies and other models on the same entries.\n"
+                    "- More tasks, with longer answers and other metrics.\n"
+                    "- More entries near the lengths where losses begin.\n"
+                    "- A budget that adapts to the prompt instead of a fixed one.\n");
+}

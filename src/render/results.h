@@ -1,0 +1,130 @@
+/*
+ * render/results.h: a whole stream as the renderer sees it: studies (one model, policy and task),
+ * their arms (one KV budget each) and, per arm and length bin, the statistics and the outcomes.
+ *
+ * Memory: the aggregate records (bin_stats, pair_stats, transition, run, bin...) and, per response,
+ * its request_id; texts and prompts are not kept. Entries are kept, without their texts, only when
+ * asked for (`keep_entries`).
+ *
+ * Everything in here belongs to struct kvt_results; pointers handed out are borrowed.
+ */
+#ifndef KVT_RENDER_RESULTS_H
+#define KVT_RENDER_RESULTS_H
+
+#include "core/error.h"
+#include "render/outcome.h"
+#include "stream/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* More length bins than any experiment has; a larger bin_idx is a broken or hostile record. */
+enum { KVT_BIN_LIMIT = 1000 };
+
+/* How sure it is that the budget was applied (kvt-stream(5), telemetry.kv.applied), strongest
+ * first. */
+enum kvt_proof {
+    KVT_PROOF_PROVEN,
+    KVT_PROOF_REPORTED,
+    KVT_PROOF_BEHAVIOURAL,
+    KVT_PROOF_UNPROVEN,
+    KVT_PROOF_CONTRADICTED,
+    KVT_PROOF_COUNT,
+};
+extern const char *const kvt_proof_names[KVT_PROOF_COUNT];
+
+/* One arm in one length bin. */
+struct kvt_cell {
+    const json_t *stats; /* bin_stats record, or NULL */
+    const json_t *pair;  /* pair_stats record, or NULL */
+    size_t outcomes[KVT_OUTCOME_COUNT];
+    size_t n_responses; /* scored or not; replayed duplicates count once */
+};
+
+/* One run on one task. */
+struct kvt_arm {
+    const char *run_id;
+    const char *task; /* "" when the stream names none */
+    const char *exp_group_id, *model, *policy;
+    const json_t *run;        /* run record, or NULL */
+    const json_t *transition; /* transition record, or NULL */
+    double budget;
+    bool tokens;    /* the budget is in tokens, not a fraction */
+    bool reference; /* full cache */
+    bool control;   /* a second reference run: the A/A control */
+    char *label;    /* "full cache", "0.2", "256 tokens" */
+    struct kvt_cell *cells;
+    size_t n_cells;
+};
+
+struct kvt_length_bin {
+    double low, high; /* observed tokens, inclusive; NaN if unknown */
+    double centre;    /* mean tokens of the reference's prompts; NaN if unknown */
+};
+
+/* Arms that belong in one picture: the reference first, its control, then budgets large to small.
+ */
+struct kvt_study {
+    const char *exp_group_id, *model, *policy, *task;
+    const struct kvt_arm **arms;
+    size_t n_arms;
+    struct kvt_length_bin *bins;
+    size_t n_bins;
+    bool has_lengths; /* every bin's centre is known */
+};
+
+struct kvt_results {
+    bool keep_entries;
+    const json_t *experiment;          /* the first; NULL without */
+    json_t *records;                   /* everything kept, in stream order */
+    json_t *datasets, *bins, *entries; /* arrays */
+    json_t *preflight;                 /* of kvt-infer's meta record, or NULL */
+    json_t *names;                     /* strings the arms point to */
+    struct kvt_arm *arms;
+    size_t n_arms, arm_capacity;
+    struct kvt_study *studies;
+    size_t n_studies, study_capacity;
+    json_t *seen; /* request_ids */
+    size_t n_responses, n_unscored;
+    json_t *clusters; /* cluster key -> its first bin, -1 once seen in a second one */
+    json_t *metrics;  /* names of the scores' metrics, as keys */
+};
+
+void kvt_results_open(struct kvt_results *results);
+/*
+ * Takes one record (borrowed). Returns 0, or -1 when the record cannot be used; unknown kinds are
+ * ignored.
+ */
+int kvt_results_add(struct kvt_results *results, const char *kind, json_t *record,
+                    struct kvt_error *error);
+/* Groups arms into studies; call once, after the last record. */
+void kvt_results_finish(struct kvt_results *results);
+void kvt_results_close(struct kvt_results *results);
+
+void kvt_study_free(struct kvt_study *study);
+
+/*
+ * Is the same question asked at several lengths (most cluster keys are in more than one bin)? Then
+ * length is not mixed up with content.
+ */
+bool kvt_results_ladder(const struct kvt_results *results);
+
+/* The cell of a bin, or NULL when the arm has nothing there. */
+const struct kvt_cell *kvt_arm_cell(const struct kvt_arm *arm, size_t bin);
+/* A number of a cell's bin_stats or pair_stats record at a dotted path; NaN if unknown. */
+double kvt_cell_stat(const struct kvt_cell *cell, const char *path);
+double kvt_cell_pair(const struct kvt_cell *cell, const char *path);
+
+/* Responses of the arm by proof; from bin_stats. Returns their number. */
+size_t kvt_arm_proof(const struct kvt_arm *arm, size_t counts[KVT_PROOF_COUNT]);
+/* Sum over the bins of a number of bin_stats; 0 where unknown. */
+double kvt_arm_sum(const struct kvt_arm *arm, const char *path);
+/* Smallest and largest value over the bins of a number of bin_stats; NaN if never known. */
+void kvt_arm_range(const struct kvt_arm *arm, const char *path, double *low, double *high);
+/* Does the arm take part in figures: everything but the A/A control. */
+bool kvt_arm_shown(const struct kvt_arm *arm);
+/* The study's reference arm, its control (second reference run), or NULL. */
+const struct kvt_arm *kvt_study_reference(const struct kvt_study *study);
+const struct kvt_arm *kvt_study_control(const struct kvt_study *study);
+
+#endif
