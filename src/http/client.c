@@ -1,0 +1,547 @@
+#include "http/client.h"
+
+#include "core/clock.h"
+#include "core/memory.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DOCUMENT_MAX = 256 * 1024 * 1024, /* longest JSON answer */
+    ERROR_BODY_MAX = 1024 * 1024,     /* longest error body that is read */
+};
+
+/* After [DONE] a server may keep the connection open; it is given this long to end the answer. */
+static const double DONE_GRACE_S = 0.5;
+
+struct endpoint {
+    const struct kvt_url *url;
+    size_t flying;
+    bool alive;                        /* an HTTP answer of some kind has come */
+    bool answered;                     /* and one that shows that it takes our requests */
+    struct kvt_exchange *first, *last; /* queued, waiting and flying, in order of submission */
+};
+
+struct kvt_client {
+    struct kvt_client_options options;
+    struct kvt_pool *pool;
+    struct endpoint *endpoints;
+    size_t n_endpoints;
+    size_t pending, flying;
+    size_t lingering; /* answers whose [DONE] has come and whose connection is still open */
+    double next_send; /* rate limit */
+    bool held;
+    bool fatal;
+    struct kvt_error error;
+};
+
+struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
+                                   const struct kvt_url *endpoints, size_t n_endpoints,
+                                   struct kvt_error *error)
+{
+    struct kvt_pool_options pool_options = {
+        .api_key = options->api_key,
+        .cacert = options->cacert,
+        .connections = options->concurrency * n_endpoints,
+    };
+    struct kvt_pool *pool = kvt_pool_open(&pool_options, error);
+    if (!pool)
+        return NULL;
+    struct kvt_client *client = kvt_alloc_zero(1, sizeof *client);
+    client->options = *options;
+    client->pool = pool;
+    client->endpoints = kvt_alloc_zero(n_endpoints, sizeof *client->endpoints);
+    client->n_endpoints = n_endpoints;
+    for (size_t i = 0; i < n_endpoints; i++)
+        client->endpoints[i].url = &endpoints[i];
+    return client;
+}
+
+size_t kvt_client_pending(const struct kvt_client *client)
+{
+    return client->pending;
+}
+
+size_t kvt_client_flying(const struct kvt_client *client)
+{
+    return client->flying;
+}
+
+static void link_last(struct endpoint *endpoint, struct kvt_exchange *exchange)
+{
+    exchange->next = NULL;
+    exchange->previous = endpoint->last;
+    if (endpoint->last)
+        endpoint->last->next = exchange;
+    else
+        endpoint->first = exchange;
+    endpoint->last = exchange;
+}
+
+static void unlink_exchange(struct endpoint *endpoint, struct kvt_exchange *exchange)
+{
+    if (exchange->previous)
+        exchange->previous->next = exchange->next;
+    else
+        endpoint->first = exchange->next;
+    if (exchange->next)
+        exchange->next->previous = exchange->previous;
+    else
+        endpoint->last = exchange->previous;
+    exchange->next = exchange->previous = NULL;
+}
+
+void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange)
+{
+    struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
+    exchange->client = client;
+    exchange->state = KVT_QUEUED;
+    exchange->url = kvt_url_join(endpoint->url, kvt_api_path(exchange->request.api));
+    link_last(endpoint, exchange);
+    client->pending++;
+}
+
+/* --- one attempt ---------------------------------------------------------------------------------
+ */
+
+static void reset_attempt(struct kvt_exchange *exchange)
+{
+    kvt_completion_free(&exchange->completion);
+    kvt_sse_free(&exchange->sse);
+    exchange->sse = (struct kvt_sse){0};
+    kvt_buffer_clear(&exchange->document);
+    exchange->sniffed = exchange->is_document = false;
+    exchange->done_at = 0;
+    exchange->failure = (struct kvt_failure){0};
+}
+
+static void on_event(void *context, const char *name, const char *data, size_t length)
+{
+    struct kvt_exchange *exchange = context;
+    kvt_completion_event(&exchange->completion, name, data, length, exchange->transfer.last_byte);
+}
+
+/*
+ * Is this the start of a document (JSON, a proxy's HTML) rather than of an event stream? Servers
+ * mislabel their answers, so the bytes decide: no line of an event stream starts with these.
+ */
+static bool starts_document(const char *bytes, size_t length)
+{
+    size_t at = 0;
+    while (at < length && strchr(" \t\r\n", bytes[at]) && bytes[at])
+        at++;
+    return at < length && strchr("{[<", bytes[at]) && bytes[at];
+}
+
+static bool on_bytes(void *context, const char *bytes, size_t length, double now)
+{
+    struct kvt_exchange *exchange = context;
+    if (!exchange->sniffed) {
+        exchange->sniffed = true;
+        exchange->sse.event = on_event;
+        exchange->sse.context = exchange;
+        exchange->is_document = starts_document(bytes, length);
+    }
+    if (exchange->is_document) {
+        if (exchange->document.length + length > DOCUMENT_MAX)
+            return false;
+        kvt_buffer_append(&exchange->document, bytes, length);
+        return true;
+    }
+    /* An error body of another kind: its first part is enough for the message. */
+    if (exchange->document.length < ERROR_BODY_MAX && exchange->completion.n_events == 0)
+        kvt_buffer_append(&exchange->document, bytes, length);
+    kvt_sse_feed(&exchange->sse, bytes, length);
+    if (exchange->completion.n_events)
+        kvt_buffer_free(&exchange->document);
+    if (exchange->completion.done && exchange->done_at == 0) {
+        exchange->done_at = now;
+        exchange->client->lingering++;
+    }
+    return !exchange->sse.overflow;
+}
+
+static void on_end(void *context);
+
+static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, double now)
+{
+    struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
+    const struct kvt_retry_policy *retry = &client->options.retry;
+    if (exchange->tries == 0)
+        exchange->first_start = now;
+    reset_attempt(exchange);
+    double left = retry->deadline_s - (now - exchange->first_start);
+    exchange->tries++;
+    exchange->state = KVT_FLYING;
+    exchange->started_wall = kvt_clock_wall();
+    exchange->in_flight = ++endpoint->flying;
+    client->flying++;
+    exchange->transfer = (struct kvt_transfer){
+        .url = exchange->url,
+        .body = exchange->request.body.data,
+        .body_length = exchange->request.body.length,
+        .credentials = endpoint->url->credentials,
+        .timeout_s = left < retry->timeout_s ? left : retry->timeout_s,
+        .data = on_bytes,
+        .done = on_end,
+        .context = exchange,
+    };
+    kvt_pool_start(client->pool, &exchange->transfer);
+    exchange->start = exchange->transfer.start;
+}
+
+/* --- how an attempt ended ------------------------------------------------------------------------
+ */
+
+static void judge_answer(struct kvt_exchange *exchange)
+{
+    struct kvt_transfer *transfer = &exchange->transfer;
+    long status = transfer->status;
+    if (status < 200 || status > 299) {
+        if (exchange->completion.failure.type) { /* an error in the form of a stream */
+            exchange->failure = exchange->completion.failure;
+            exchange->failure.status = status;
+            exchange->failure.retryable &= kvt_status_retryable(status);
+            return;
+        }
+        kvt_failure_from_body(&exchange->failure, status, kvt_buffer_string(&exchange->document),
+                              exchange->document.length);
+        return;
+    }
+    if (exchange->is_document)
+        kvt_completion_document(&exchange->completion, kvt_buffer_string(&exchange->document),
+                                exchange->document.length, transfer->last_byte);
+    else
+        kvt_sse_end(&exchange->sse);
+    if (!exchange->is_document && exchange->completion.n_events == 0 &&
+        exchange->document.length > 0 && exchange->sse.n_comments == 0)
+        kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, status, true,
+                        "the answer is neither JSON nor an event stream");
+    else
+        kvt_completion_end(&exchange->completion);
+    if (exchange->completion.failure.type)
+        exchange->failure = exchange->completion.failure;
+}
+
+static bool has_finished(const struct kvt_completion *completion)
+{
+    return completion->done && completion->finish_reason && !completion->failure.type;
+}
+
+static void judge_cut(struct kvt_exchange *exchange)
+{
+    const struct kvt_transfer *transfer = &exchange->transfer;
+    /* What arrived in full before the cut may say more than the cut: an error event, an error body.
+     */
+    if (transfer->status >= 400) {
+        judge_answer(exchange);
+        return;
+    }
+    if (exchange->completion.failure.type) {
+        exchange->failure = exchange->completion.failure;
+        return;
+    }
+    if (exchange->completion.streamed || exchange->is_document || transfer->status == 200)
+        kvt_failure_set(&exchange->failure, KVT_STREAM_CUT, transfer->status, true,
+                        transfer->message);
+    else
+        kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, 0, true, transfer->message);
+}
+
+static void judge(struct kvt_exchange *exchange)
+{
+    struct kvt_transfer *transfer = &exchange->transfer;
+    struct kvt_failure *failure = &exchange->failure;
+    if (transfer->end != KVT_TRANSFER_COMPLETE && has_finished(&exchange->completion))
+        return; /* all of the answer is here; how the connection ended is no matter */
+    switch (transfer->end) {
+    case KVT_TRANSFER_COMPLETE:
+        judge_answer(exchange);
+        break;
+    case KVT_TRANSFER_CUT:
+        judge_cut(exchange);
+        break;
+    case KVT_TRANSFER_TIMEOUT:
+        kvt_failure_set(failure, KVT_TIMEOUT, transfer->status, true, transfer->message);
+        break;
+    case KVT_TRANSFER_UNREACHABLE:
+        kvt_failure_set(failure, KVT_ENGINE_ERROR, 0, true, transfer->message);
+        failure->unreachable = true;
+        break;
+    case KVT_TRANSFER_STOPPED:
+        kvt_failure_set(failure, KVT_ENGINE_ERROR, transfer->status, false,
+                        "the answer is too long");
+        break;
+    case KVT_TRANSFER_FAILED:
+        kvt_failure_set(failure, KVT_ENGINE_ERROR, transfer->status, !transfer->verify_failed,
+                        transfer->message);
+        break;
+    }
+}
+
+/* --- when the whole stage must stop --------------------------------------------------------------
+ */
+
+static void stop(struct kvt_client *client, const char *format, ...) KVT_PRINTF(2, 3);
+
+static void stop(struct kvt_client *client, const char *format, ...)
+{
+    if (client->fatal)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    client->fatal = true;
+    client->error.code = KVT_SYSTEM;
+    vsnprintf(client->error.text, sizeof client->error.text, format, arguments);
+    va_end(arguments);
+}
+
+/* A refusal of the first request: every other one would meet it too. */
+static void judge_refusal(struct kvt_client *client, const char *where,
+                          const struct kvt_failure *failure)
+{
+    if (failure->status == 401 || failure->status == 403)
+        stop(client,
+             "%s refuses the key: %s. Put the right one into the environment variable %s "
+             "(engine.api_key_env)",
+             where, failure->message, client->options.api_key_env);
+    else if (failure->status == 404)
+        stop(client,
+             "%s has no such path or model: %s. Check the base URL (its path is kept; /v1 is added "
+             "only when it has none) and model.name",
+             where, failure->message);
+    else if (failure->status >= 300 && failure->status < 400)
+        stop(client,
+             "%s redirects elsewhere (%s). Redirects are not followed: name the final address",
+             where, failure->message);
+}
+
+/* True when the failure concerns every request alike, so that asking on would only collect
+ * failures. */
+static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *exchange, bool last)
+{
+    const struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
+    const struct kvt_failure *failure = &exchange->failure;
+    const char *where = endpoint->url->base;
+    if (client->options.lenient || client->held)
+        return false;
+    if (failure->unreachable && (last || !endpoint->alive))
+        stop(
+            client,
+            "%s cannot be reached: %s. Start the server, or name another with --base-url; the same "
+            "command then goes on from its journal",
+            where, failure->message);
+    else if (exchange->transfer.verify_failed)
+        stop(client, "%s: the certificate is not trusted: %s. Name its authority with --cacert",
+             where, failure->message);
+    else if (failure->field[0])
+        stop(client,
+             "%s rejects %s: %s. If it takes no budget per request, start one server per budget, "
+             "name "
+             "them in engine.endpoints and empty engine.extra_body",
+             where, failure->field, failure->message);
+    else if (!endpoint->answered)
+        judge_refusal(client, where, failure);
+    return client->fatal;
+}
+
+/* --- between attempts ----------------------------------------------------------------------------
+ */
+
+static void finish_exchange(struct kvt_client *client, struct kvt_exchange *exchange)
+{
+    unlink_exchange(&client->endpoints[exchange->endpoint], exchange);
+    client->pending--;
+    kvt_buffer_free(&exchange->document);
+    kvt_sse_free(&exchange->sse);
+    exchange->sse = (struct kvt_sse){0};
+    exchange->done(exchange, exchange->context);
+}
+
+/* Plans another attempt; false when there is none to be had. */
+static bool plan_retry(struct kvt_client *client, struct kvt_exchange *exchange, double now)
+{
+    const struct kvt_retry_policy *retry = &client->options.retry;
+    if (!exchange->failure.retryable || exchange->tries >= retry->max_attempts)
+        return false;
+    double wait = kvt_retry_wait(retry, exchange->tries, exchange->transfer.asked_wait,
+                                 exchange->request.request_id);
+    if (now + wait - exchange->first_start >= retry->deadline_s)
+        return false;
+    exchange->state = KVT_WAITING;
+    exchange->waiting_since = now;
+    exchange->due = now + wait;
+    return true;
+}
+
+static void settle(struct kvt_exchange *exchange)
+{
+    struct kvt_client *client = exchange->client;
+    struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
+    struct kvt_transfer *transfer = &exchange->transfer;
+    endpoint->flying--;
+    client->flying--;
+    if (exchange->done_at > 0)
+        client->lingering--;
+    if (transfer->status > 0)
+        endpoint->alive = true;
+    exchange->attempts += transfer->sent > 0 ? transfer->sent : 1;
+    exchange->first_byte = transfer->first_byte;
+    exchange->end = transfer->last_byte;
+    judge(exchange);
+    if (!exchange->failure.type) {
+        endpoint->answered = true;
+        finish_exchange(client, exchange);
+        return;
+    }
+    double now = kvt_clock_monotonic();
+    bool again = !client->held && plan_retry(client, exchange, now);
+    if (stops_stage(client, exchange, !again) || again)
+        return;
+    /* A server that answers with a refusal is there all the same. */
+    if (exchange->failure.status == 400 || exchange->failure.status == 422)
+        endpoint->answered = true;
+    if (client->held && exchange->failure.retryable) { /* interrupted: not this request's own end */
+        unlink_exchange(endpoint, exchange);
+        client->pending--;
+        return;
+    }
+    finish_exchange(client, exchange);
+}
+
+static void on_end(void *context)
+{
+    settle(context);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------
+ */
+
+/* The next exchange that may be sent at `now`; *due becomes the earliest time of any that waits. */
+static struct kvt_exchange *next_to_send(struct endpoint *endpoint, double now, double *due)
+{
+    for (struct kvt_exchange *exchange = endpoint->first; exchange; exchange = exchange->next) {
+        if (exchange->state == KVT_QUEUED)
+            return exchange;
+        if (exchange->state == KVT_WAITING) {
+            if (exchange->due <= now)
+                return exchange;
+            if (exchange->due < *due)
+                *due = exchange->due;
+        }
+    }
+    return NULL;
+}
+
+/* Sends all that may be sent now; returns when the next one may be. */
+static double send_ready(struct kvt_client *client, double now)
+{
+    double due = INFINITY;
+    if (client->held)
+        return due;
+    double spacing = client->options.rpm > 0 ? 60 / client->options.rpm : 0;
+    for (size_t i = 0; i < client->n_endpoints; i++) {
+        struct endpoint *endpoint = &client->endpoints[i];
+        while (endpoint->flying < client->options.concurrency) {
+            struct kvt_exchange *exchange = next_to_send(endpoint, now, &due);
+            if (!exchange)
+                break;
+            if (client->next_send > now) {
+                if (client->next_send < due)
+                    due = client->next_send;
+                break;
+            }
+            if (exchange->state == KVT_WAITING)
+                exchange->wait_s += now - exchange->waiting_since;
+            client->next_send = now + spacing;
+            send_now(client, exchange, now);
+        }
+    }
+    return due;
+}
+
+/* Ends answers whose [DONE] came long ago although the server keeps the connection open. */
+static double end_finished(struct kvt_client *client, double now)
+{
+    double due = INFINITY;
+    for (size_t i = 0; client->lingering && i < client->n_endpoints; i++) {
+        struct kvt_exchange *next;
+        for (struct kvt_exchange *exchange = client->endpoints[i].first; exchange;
+             exchange = next) {
+            next = exchange->next;
+            if (exchange->state != KVT_FLYING || exchange->done_at == 0)
+                continue;
+            double until = exchange->done_at + DONE_GRACE_S;
+            if (until > now) {
+                due = until < due ? until : due;
+                continue;
+            }
+            kvt_pool_cancel(client->pool, &exchange->transfer);
+            exchange->transfer.end = KVT_TRANSFER_COMPLETE;
+            exchange->transfer.status = 200;
+            settle(exchange);
+        }
+    }
+    return due;
+}
+
+int kvt_client_step(struct kvt_client *client, double wait, int extra, struct kvt_error *error)
+{
+    double now = kvt_clock_monotonic();
+    double due = end_finished(client, now);
+    double send_due = send_ready(client, now);
+    if (send_due < due)
+        due = send_due;
+    if (due - now < wait)
+        wait = due > now ? due - now : 0;
+    if (!client->fatal)
+        kvt_pool_step(client->pool, wait, extra);
+    if (!client->fatal)
+        return 0;
+    *error = client->error;
+    return -1;
+}
+
+size_t kvt_client_hold(struct kvt_client *client)
+{
+    client->held = true;
+    size_t given_up = 0;
+    for (size_t i = 0; i < client->n_endpoints; i++) {
+        struct endpoint *endpoint = &client->endpoints[i];
+        struct kvt_exchange *next;
+        for (struct kvt_exchange *exchange = endpoint->first; exchange; exchange = next) {
+            next = exchange->next;
+            if (exchange->state == KVT_FLYING)
+                continue;
+            unlink_exchange(endpoint, exchange);
+            client->pending--;
+            given_up++;
+        }
+    }
+    return given_up;
+}
+
+void kvt_client_close(struct kvt_client *client)
+{
+    if (!client)
+        return;
+    for (size_t i = 0; i < client->n_endpoints; i++)
+        for (struct kvt_exchange *exchange = client->endpoints[i].first; exchange;
+             exchange = exchange->next)
+            kvt_pool_cancel(client->pool, &exchange->transfer);
+    kvt_pool_close(client->pool);
+    free(client->endpoints);
+    free(client);
+}
+
+void kvt_exchange_free(struct kvt_exchange *exchange)
+{
+    kvt_request_free(&exchange->request);
+    kvt_completion_free(&exchange->completion);
+    kvt_sse_free(&exchange->sse);
+    kvt_buffer_free(&exchange->document);
+    free(exchange->url);
+    exchange->url = NULL;
+}

@@ -1,0 +1,80 @@
+/*
+ * http/client.h: requests with their retries. Submitted exchanges wait in one queue per endpoint,
+ * are sent as its concurrency and the common rate limit allow, are asked again where that may help,
+ * and end by a call of `done`.
+ */
+#ifndef KVT_HTTP_CLIENT_H
+#define KVT_HTTP_CLIENT_H
+
+#include "core/error.h"
+#include "http/completion.h"
+#include "http/pool.h"
+#include "http/request.h"
+#include "http/retry.h"
+#include "http/sse.h"
+#include "http/url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct kvt_client; /* opaque */
+
+struct kvt_client_options {
+    struct kvt_retry_policy retry;
+    size_t concurrency; /* per endpoint */
+    double rpm;         /* requests per minute over all endpoints; 0: no limit */
+    const char *api_key;
+    const char *cacert;
+    const char *api_key_env; /* named in the remedy of a 401 */
+    bool lenient;            /* a refused request is a result, not the end of the stage */
+};
+
+/* One request. The caller fills the first part; the rest is valid in `done`. */
+struct kvt_exchange {
+    size_t endpoint;
+    struct kvt_request request; /* owned by the exchange from kvt_client_submit on */
+    void (*done)(struct kvt_exchange *exchange, void *context);
+    void *context;
+
+    struct kvt_completion completion; /* of the last attempt */
+    struct kvt_failure failure;       /* type NULL: a good answer */
+    int attempts;                     /* requests sent */
+    double wait_s;                    /* spent between attempts */
+    double started_wall;              /* of the last attempt */
+    double start, first_byte, end;    /* of the last attempt, monotonic */
+    size_t in_flight; /* requests under way at its endpoint when it was sent, itself included */
+
+    /* the client's own */
+    struct kvt_transfer transfer;
+    struct kvt_sse sse;
+    struct kvt_buffer document; /* an answer that is no event stream */
+    char *url;
+    int tries;
+    enum { KVT_QUEUED, KVT_FLYING, KVT_WAITING } state;
+    bool sniffed, is_document;
+    double due, waiting_since, first_start, done_at;
+    struct kvt_client *client;
+    struct kvt_exchange *next, *previous;
+};
+
+/* `endpoints` must outlive the client. */
+struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
+                                   const struct kvt_url *endpoints, size_t n_endpoints,
+                                   struct kvt_error *error);
+void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange);
+/*
+ * Sends what may be sent, moves bytes, and calls `done` for what ended; waits up to `wait` seconds.
+ * `extra` is a descriptor whose readability ends the wait, or -1. Returns -1 with *error set when
+ * the stage must stop: the server cannot be reached, refuses the key, lacks the path, or rejects a
+ * kv_ field. The exchange concerned then gets no `done`.
+ */
+int kvt_client_step(struct kvt_client *client, double wait, int extra, struct kvt_error *error);
+size_t kvt_client_pending(const struct kvt_client *client); /* submitted, not done */
+size_t kvt_client_flying(const struct kvt_client *client);
+/* From now on nothing is sent; only what is in flight may still end. Returns what was given up. */
+size_t kvt_client_hold(struct kvt_client *client);
+void kvt_client_close(struct kvt_client *client);
+/* Releases what the exchange owns; not while it is submitted. */
+void kvt_exchange_free(struct kvt_exchange *exchange);
+
+#endif

@@ -1,0 +1,303 @@
+#include "http/pool.h"
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "http/retry.h"
+
+#include <curl/curl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct kvt_pool {
+    CURLM *multi;
+    struct curl_slist *post_headers, *get_headers;
+    char *cacert;
+    CURL **idle; /* easy handles to use again */
+    size_t n_idle, idle_capacity;
+    CURL **ended; /* reported by curl, not yet handed to the caller */
+    size_t n_ended, ended_capacity;
+};
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *header)
+{
+    struct curl_slist *longer = curl_slist_append(list, header);
+    if (!longer)
+        kvt_die(KVT_SYSTEM, "out of memory");
+    return longer;
+}
+
+static void make_headers(struct kvt_pool *pool, const char *api_key)
+{
+    pool->post_headers = add_header(NULL, "Content-Type: application/json");
+    pool->post_headers = add_header(pool->post_headers, "Expect:"); /* no 100-continue round trip */
+    pool->post_headers =
+        add_header(pool->post_headers, "Accept: text/event-stream, application/json");
+    pool->get_headers = add_header(NULL, "Accept: */*");
+    if (!api_key || !*api_key)
+        return;
+    char *header = kvt_asprintf("Authorization: Bearer %s", api_key);
+    pool->post_headers = add_header(pool->post_headers, header);
+    pool->get_headers = add_header(pool->get_headers, header);
+    free(header);
+}
+
+struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kvt_error *error)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        kvt_fail(error, KVT_SYSTEM, "libcurl cannot be initialised");
+        return NULL;
+    }
+    struct kvt_pool *pool = kvt_alloc_zero(1, sizeof *pool);
+    pool->multi = curl_multi_init();
+    if (!pool->multi)
+        kvt_die(KVT_SYSTEM, "out of memory");
+    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long)(options->connections + 4));
+    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    make_headers(pool, options->api_key);
+    pool->cacert = options->cacert ? kvt_strdup(options->cacert) : NULL;
+    return pool;
+}
+
+static size_t on_data(char *bytes, size_t size, size_t count, void *context)
+{
+    struct kvt_transfer *transfer = context;
+    size_t length = size * count;
+    transfer->last_byte = kvt_clock_monotonic();
+    return transfer->data(transfer->context, bytes, length, transfer->last_byte) ? length : 0;
+}
+
+static bool header_is(const char *line, size_t length, const char *name, const char **value)
+{
+    size_t n = strlen(name);
+    if (length <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+        return false;
+    *value = line + n + 1;
+    return true;
+}
+
+/* What the server asks us to wait; Retry-After wins, of several resets the longest. */
+static void note_wait(struct kvt_transfer *transfer, const char *line, size_t length)
+{
+    static const char *const names[] = {"retry-after", "x-ratelimit-reset",
+                                        "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens",
+                                        "retry-after-ms"};
+    char text[128];
+    const char *value;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!header_is(line, length, names[i], &value))
+            continue;
+        size_t n = length - (size_t)(value - line);
+        if (n >= sizeof text)
+            return;
+        memcpy(text, value, n);
+        text[n] = '\0';
+        double wait = kvt_retry_after(text, kvt_clock_wall());
+        if (i == 4)
+            wait /= 1000;
+        if (i == 0)
+            transfer->asked_wait = wait;
+        else if (isnan(transfer->asked_wait) || (!isnan(wait) && wait > transfer->asked_wait))
+            transfer->asked_wait = wait;
+        return;
+    }
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct kvt_transfer *transfer = context;
+    size_t length = size * count;
+    if (transfer->first_byte == 0)
+        transfer->first_byte = kvt_clock_monotonic();
+    if (length > 5 && strncasecmp(line, "HTTP/", 5) == 0)
+        transfer->asked_wait = NAN; /* a new answer (after 1xx) */
+    else
+        note_wait(transfer, line, length);
+    return length;
+}
+
+/* Called when a connection is up and the request is about to be written. */
+static int on_send(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    struct kvt_transfer *transfer = context;
+    transfer->sent++;
+    return CURL_PREREQFUNC_OK;
+}
+
+static void set_up(struct kvt_pool *pool, CURL *easy, struct kvt_transfer *transfer)
+{
+    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "kv-transition");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
+    if (transfer->timeout_s > 0) {
+        double ms = ceil(transfer->timeout_s * 1000);
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms < 2e9 ? (long)ms : 2000000000L);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < 15000 ? (long)ms : 15000L);
+    }
+    if (transfer->body) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_length);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, pool->post_headers);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, pool->get_headers);
+    }
+    if (transfer->credentials)
+        curl_easy_setopt(easy, CURLOPT_USERPWD, transfer->credentials);
+    if (pool->cacert)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, pool->cacert);
+}
+
+void kvt_pool_start(struct kvt_pool *pool, struct kvt_transfer *transfer)
+{
+    CURL *easy = pool->n_idle ? pool->idle[--pool->n_idle] : curl_easy_init();
+    if (!easy)
+        kvt_die(KVT_SYSTEM, "out of memory");
+    transfer->easy = easy;
+    transfer->end = KVT_TRANSFER_FAILED;
+    transfer->status = 0;
+    transfer->first_byte = transfer->last_byte = 0;
+    transfer->asked_wait = NAN;
+    transfer->sent = 0;
+    transfer->verify_failed = false;
+    transfer->message[0] = '\0';
+    set_up(pool, easy, transfer);
+    transfer->start = kvt_clock_monotonic();
+    CURLMcode code = curl_multi_add_handle(pool->multi, easy);
+    if (code != CURLM_OK)
+        kvt_die(KVT_SYSTEM, "libcurl: %s", curl_multi_strerror(code));
+}
+
+/* Takes the handle out of the multi and keeps it for another transfer. */
+static void put_away(struct kvt_pool *pool, struct kvt_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    transfer->easy = NULL;
+    curl_multi_remove_handle(pool->multi, easy);
+    curl_easy_reset(easy); /* no pointer into the transfer survives it */
+    kvt_grow(&pool->idle, &pool->idle_capacity, pool->n_idle, sizeof(CURL *));
+    pool->idle[pool->n_idle++] = easy;
+}
+
+void kvt_pool_cancel(struct kvt_pool *pool, struct kvt_transfer *transfer)
+{
+    if (!transfer->easy)
+        return;
+    for (size_t i = 0; i < pool->n_ended; i++)
+        if (pool->ended[i] == transfer->easy)
+            pool->ended[i] = NULL;
+    put_away(pool, transfer);
+}
+
+static enum kvt_transfer_end end_of(const struct kvt_transfer *transfer, CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        return KVT_TRANSFER_COMPLETE;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return KVT_TRANSFER_UNREACHABLE;
+    case CURLE_OPERATION_TIMEDOUT:
+        return transfer->sent ? KVT_TRANSFER_TIMEOUT : KVT_TRANSFER_UNREACHABLE;
+    case CURLE_WRITE_ERROR:
+        return KVT_TRANSFER_STOPPED;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+        return KVT_TRANSFER_CUT;
+    default:
+        return KVT_TRANSFER_FAILED;
+    }
+}
+
+static void finish(struct kvt_transfer *transfer, CURLcode code)
+{
+    transfer->end = end_of(transfer, code);
+    transfer->verify_failed = code == CURLE_PEER_FAILED_VERIFICATION;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &transfer->status);
+    if (transfer->last_byte == 0)
+        transfer->last_byte = kvt_clock_monotonic();
+    if (code != CURLE_OK && !transfer->message[0]) {
+        strncpy(transfer->message, curl_easy_strerror(code), sizeof transfer->message - 1);
+        transfer->message[sizeof transfer->message - 1] = '\0';
+    }
+}
+
+/*
+ * All that curl reports is noted first, because `done` may start and cancel transfers. Returns how
+ * many transfers ended.
+ */
+static size_t hand_over(struct kvt_pool *pool)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(pool->multi, &left)) != NULL) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        char *pointer;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &pointer);
+        finish((struct kvt_transfer *)(void *)pointer, message->data.result);
+        kvt_grow(&pool->ended, &pool->ended_capacity, pool->n_ended, sizeof(CURL *));
+        pool->ended[pool->n_ended++] = message->easy_handle;
+    }
+    for (size_t i = 0; i < pool->n_ended; i++) {
+        if (!pool->ended[i])
+            continue;
+        char *pointer;
+        curl_easy_getinfo(pool->ended[i], CURLINFO_PRIVATE, &pointer);
+        struct kvt_transfer *transfer = (struct kvt_transfer *)(void *)pointer;
+        put_away(pool, transfer);
+        transfer->done(transfer->context);
+    }
+    size_t ended = pool->n_ended;
+    pool->n_ended = 0;
+    return ended;
+}
+
+void kvt_pool_step(struct kvt_pool *pool, double wait, int extra)
+{
+    int running;
+    CURLMcode code = curl_multi_perform(pool->multi, &running);
+    if (code != CURLM_OK)
+        kvt_die(KVT_SYSTEM, "libcurl: %s", curl_multi_strerror(code));
+    if (hand_over(pool) > 0 || wait <= 0)
+        return; /* whoever waited for a place may be sent now */
+    struct curl_waitfd descriptor = {.fd = extra, .events = CURL_WAIT_POLLIN};
+    double ms = ceil(wait * 1000);
+    curl_multi_poll(pool->multi, extra >= 0 ? &descriptor : NULL, extra >= 0 ? 1 : 0,
+                    ms < 60000 ? (int)ms : 60000, NULL);
+    curl_multi_perform(pool->multi, &running);
+    hand_over(pool);
+}
+
+void kvt_pool_close(struct kvt_pool *pool)
+{
+    if (!pool)
+        return;
+    for (size_t i = 0; i < pool->n_idle; i++)
+        curl_easy_cleanup(pool->idle[i]);
+    curl_multi_cleanup(pool->multi);
+    curl_slist_free_all(pool->post_headers);
+    curl_slist_free_all(pool->get_headers);
+    free(pool->idle);
+    free(pool->ended);
+    free(pool->cacert);
+    free(pool);
+    curl_global_cleanup();
+}

@@ -1,0 +1,463 @@
+#include "http/preflight.h"
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "stream/json.h"
+#include "stream/number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STARVED_TOKENS = 8, /* what a starved cache keeps */
+    N_ASKED = 4,        /* reference, reference again, smallest budget, starved */
+};
+enum { FULL, AGAIN, SMALLEST, STARVED };
+
+/* --- which entries -------------------------------------------------------------------------------
+ */
+
+/* Keeps one entry per bin and the longest of all; the list stays in order of length. */
+void kvt_candidates_add(struct kvt_candidates *candidates, const json_t *entry)
+{
+    long long bin = kvt_json_integer(entry, "bin_idx", 0);
+    long long token_len = kvt_json_integer(entry, "token_len", 0);
+    if (candidates->n >= 2 && token_len > candidates->items[candidates->n - 1].token_len) {
+        struct kvt_candidate *longest = &candidates->items[candidates->n - 1];
+        if (longest->bin == bin && candidates->items[candidates->n - 2].bin == bin) {
+            json_decref(longest->entry); /* the bin has an entry of its own besides the longest */
+            *longest = (struct kvt_candidate){bin, token_len, json_deep_copy(entry)};
+            return;
+        }
+    } else {
+        for (size_t i = 0; i < candidates->n; i++)
+            if (candidates->items[i].bin == bin)
+                return;
+    }
+    kvt_grow(&candidates->items, &candidates->capacity, candidates->n, sizeof *candidates->items);
+    size_t place = candidates->n++;
+    for (; place > 0 && candidates->items[place - 1].token_len > token_len; place--)
+        candidates->items[place] = candidates->items[place - 1];
+    candidates->items[place] = (struct kvt_candidate){bin, token_len, json_deep_copy(entry)};
+}
+
+void kvt_candidates_free(struct kvt_candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->n; i++)
+        json_decref(candidates->items[i].entry);
+    free(candidates->items);
+    *candidates = (struct kvt_candidates){0};
+}
+
+/* --- asking --------------------------------------------------------------------------------------
+ */
+
+struct question {
+    struct kvt_exchange exchange;
+    struct kvt_run run; /* of the starved request only; owned */
+    bool asked, ended;
+};
+
+static void on_done(struct kvt_exchange *exchange, void *context)
+{
+    (void)exchange;
+    ((struct question *)context)->ended = true;
+}
+
+static const struct kvt_run *reference_of(const struct kvt_grid *grid)
+{
+    for (size_t i = 0; i < grid->n_runs; i++)
+        if (grid->runs[i].reference)
+            return &grid->runs[i];
+    return NULL;
+}
+
+static const struct kvt_run *smallest_of(const struct kvt_grid *grid)
+{
+    const struct kvt_run *smallest = NULL;
+    for (size_t i = 0; i < grid->n_runs; i++) {
+        const struct kvt_run *run = &grid->runs[i];
+        if (!run->reference && (!smallest || run->budget < smallest->budget))
+            smallest = run;
+    }
+    return smallest;
+}
+
+/* Log probabilities see a change that a short answer hides; not every server has them. */
+static json_t *ask_logprobs(const json_t *entry)
+{
+    return json_array_size(json_object_get(entry, "messages")) ? json_pack("{s:b}", "logprobs", 1)
+                                                               : json_pack("{s:i}", "logprobs", 1);
+}
+
+static int submit(struct question *question, struct kvt_client *client, const struct kvt_grid *grid,
+                  const json_t *tree, const struct kvt_run *run, const json_t *entry, bool logprobs,
+                  struct kvt_error *error)
+{
+    struct kvt_request_settings settings;
+    kvt_request_read_settings(&settings, tree);
+    json_t *add = logprobs ? ask_logprobs(entry) : NULL;
+    question->exchange =
+        (struct kvt_exchange){.endpoint = run->endpoint, .done = on_done, .context = question};
+    int status =
+        kvt_request_build(&question->exchange.request, &settings, grid, run, entry, 0, add, error);
+    json_decref(add);
+    if (status != 0)
+        return -1;
+    question->asked = true;
+    kvt_client_submit(client, &question->exchange);
+    return 0;
+}
+
+/* A budget of a few tokens for this entry, in the unit that travels in the request. */
+static int starve(struct question *question, const struct kvt_grid *grid, const json_t *tree,
+                  const struct kvt_candidate *candidate, struct kvt_error *error)
+{
+    const struct kvt_run *smallest = smallest_of(grid);
+    double budget = STARVED_TOKENS;
+    if (strcmp(smallest->unit, "fraction") == 0)
+        budget = candidate->token_len > STARVED_TOKENS
+                     ? STARVED_TOKENS / (double)candidate->token_len
+                     : 0.01;
+    if (budget > smallest->budget)
+        budget = smallest->budget;
+    return kvt_grid_probe_run(grid, tree, budget, smallest->unit, &question->run, error);
+}
+
+static int ask_entry(struct question asked[N_ASKED], struct kvt_client *client,
+                     const struct kvt_grid *grid, const json_t *tree,
+                     const struct kvt_candidate *candidate, bool logprobs, struct kvt_error *error)
+{
+    const struct kvt_run *runs[N_ASKED] = {reference_of(grid), reference_of(grid),
+                                           smallest_of(grid), NULL};
+    if (grid->per_request) {
+        kvt_run_free(&asked[STARVED].run);
+        if (starve(&asked[STARVED], grid, tree, candidate, error) != 0)
+            return -1;
+        runs[STARVED] = &asked[STARVED].run;
+    }
+    for (size_t i = 0; i < N_ASKED; i++)
+        if (runs[i] &&
+            submit(&asked[i], client, grid, tree, runs[i], candidate->entry, logprobs, error) != 0)
+            return -1;
+    return 0;
+}
+
+static int wait_for_all(struct kvt_client *client, struct kvt_error *error)
+{
+    while (kvt_client_pending(client) > 0)
+        if (kvt_client_step(client, 1, -1, error) != 0)
+            return -1;
+    return 0;
+}
+
+/* --- judging -------------------------------------------------------------------------------------
+ */
+
+struct comparison {
+    size_t n;           /* entries of which both answers came */
+    size_t texts;       /* answers that differ */
+    double logprob_gap; /* largest difference of log probabilities, NAN without any */
+};
+
+static void compare(struct comparison *comparison, const struct question *a,
+                    const struct question *b)
+{
+    if (!a->ended || !b->ended || a->exchange.failure.type || b->exchange.failure.type)
+        return;
+    const struct kvt_completion *x = &a->exchange.completion, *y = &b->exchange.completion;
+    comparison->n++;
+    bool differs = false;
+    if (x->text.length != y->text.length ||
+        (x->text.length && memcmp(x->text.data, y->text.data, x->text.length) != 0) ||
+        x->reasoning.length != y->reasoning.length ||
+        (x->reasoning.length &&
+         memcmp(x->reasoning.data, y->reasoning.data, x->reasoning.length) != 0))
+        differs = true;
+    comparison->texts += differs;
+    /* Once the texts part, later tokens have other contexts: then only the first is compared. */
+    size_t n = x->n_logprobs < y->n_logprobs ? x->n_logprobs : y->n_logprobs;
+    if (differs && n > 1)
+        n = 1;
+    for (size_t i = 0; i < n; i++) {
+        double gap = fabs(x->logprobs[i] - y->logprobs[i]);
+        if (isnan(comparison->logprob_gap) || gap > comparison->logprob_gap)
+            comparison->logprob_gap = gap;
+    }
+}
+
+/*
+ * Starved answers against the noise of two identical runs. Where identical runs already differ, one
+ * more changed answer is no evidence: two are asked for.
+ */
+static enum kvt_evidence weigh(const struct comparison *noise, const struct comparison *starved)
+{
+    if (starved->n == 0 || noise->n == 0)
+        return KVT_EVIDENCE_NONE;
+    bool texts = starved->texts >= noise->texts + (noise->texts ? 2 : 1);
+    bool logprobs = !isnan(starved->logprob_gap) && !isnan(noise->logprob_gap) &&
+                    starved->logprob_gap > 2 * noise->logprob_gap + 1e-3;
+    if (texts || logprobs)
+        return KVT_EVIDENCE_CHANGED;
+    return starved->texts == 0 ? KVT_EVIDENCE_UNCHANGED : KVT_EVIDENCE_NONE;
+}
+
+/* Mean kept share that the server reports for one column of questions; NAN without reports. */
+static double kept_share(const struct question (*asked)[N_ASKED], size_t n, size_t column,
+                         const json_t *pointers)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct kvt_report report;
+        if (!asked[i][column].ended || asked[i][column].exchange.failure.type)
+            continue;
+        kvt_report_read(&report, asked[i][column].exchange.completion.final, pointers);
+        if (isnan(report.kept_tokens) || !(report.prompt_tokens > 0))
+            continue;
+        sum += report.kept_tokens / report.prompt_tokens;
+        count++;
+    }
+    return count ? sum / (double)count : NAN;
+}
+
+/* The worst judgement over the entries: one contradiction contradicts. */
+static const char *judge(const struct question (*asked)[N_ASKED], size_t n,
+                         const struct kvt_grid *grid, const json_t *pointers,
+                         enum kvt_evidence evidence)
+{
+    static const char *const order[] = {"contradicted", "unproven", "behavioural", "reported",
+                                        "proven"};
+    size_t worst = 4;
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct question *question = &asked[i][SMALLEST];
+        struct kvt_report report;
+        if (!question->ended || question->exchange.failure.type)
+            continue;
+        any = true;
+        kvt_report_read(&report, question->exchange.completion.final, pointers);
+        const char *applied = kvt_proof_judge(&report, smallest_of(grid), evidence);
+        for (size_t j = 0; j < worst; j++)
+            if (strcmp(order[j], applied) == 0)
+                worst = j;
+    }
+    return any ? order[worst] : "unproven";
+}
+
+/* --- the finding ---------------------------------------------------------------------------------
+ */
+
+void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX])
+{
+    struct kvt_buffer text = {0};
+    static const char *const parts[] = {"kv", "engine.extra_body", "engine.endpoints",
+                                        "engine.kv_report"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        kvt_json_write(&text, kvt_json_get(tree, parts[i]));
+    struct kvt_sha256 hash;
+    kvt_sha256_start(&hash);
+    kvt_sha256_field(&hash, "preflight");
+    kvt_sha256_field(&hash, kvt_buffer_string(&text));
+    kvt_sha256_field(&hash, grid->model);
+    kvt_sha256_field(&hash, grid->engine_name);
+    kvt_sha256_field(&hash, grid->salt);
+    kvt_sha256_hex(&hash, id);
+    kvt_buffer_free(&text);
+}
+
+static const char *evidence_name(enum kvt_evidence evidence)
+{
+    return evidence == KVT_EVIDENCE_CHANGED     ? "changed"
+           : evidence == KVT_EVIDENCE_UNCHANGED ? "unchanged"
+                                                : "none";
+}
+
+/* The names in records, as constants that outlive the record. */
+static const char *applied_name(const char *text)
+{
+    static const char *const names[] = {"proven", "reported", "behavioural", "contradicted"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], text) == 0)
+            return names[i];
+    return "unproven";
+}
+
+int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid *grid,
+                         const json_t *tree, struct kvt_journal *journal, struct kvt_error *error)
+{
+    *preflight = (struct kvt_preflight){.applied = "unproven"};
+    char id[KVT_SHA256_HEX];
+    struct kvt_buffer text = {0};
+    kvt_preflight_id(grid, tree, id);
+    int found = kvt_journal_find(journal, "preflight", id, &text, error);
+    json_t *record = found == 1 ? kvt_json_parse(text.data, text.length, NULL, error) : NULL;
+    kvt_buffer_free(&text);
+    if (found <= 0)
+        return found;
+    if (!record)
+        return -1;
+    const char *evidence = kvt_json_text(record, "evidence", "");
+    if (strcmp(evidence, "changed") == 0)
+        preflight->evidence = KVT_EVIDENCE_CHANGED;
+    else if (strcmp(evidence, "unchanged") == 0)
+        preflight->evidence = KVT_EVIDENCE_UNCHANGED;
+    preflight->applied = applied_name(kvt_json_text(record, "applied", ""));
+    snprintf(preflight->text, sizeof preflight->text, "%s", kvt_json_text(record, "text", ""));
+    json_decref(record);
+    return 1;
+}
+
+static int write_record(const struct kvt_preflight *preflight, const struct kvt_grid *grid,
+                        const json_t *tree, const struct comparison *noise,
+                        const struct comparison *starved, double kept, struct kvt_journal *journal,
+                        double created, struct kvt_error *error)
+{
+    char id[KVT_SHA256_HEX], date[KVT_DATE_SIZE];
+    kvt_preflight_id(grid, tree, id);
+    kvt_clock_date(created, date);
+    struct kvt_buffer record = {0};
+    struct kvt_writer writer;
+    kvt_writer_start(&writer, &record);
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "kind", "preflight");
+    kvt_member_string(&writer, "probe_id", id);
+    kvt_member_string(&writer, "applied", preflight->applied);
+    kvt_member_string(&writer, "evidence", evidence_name(preflight->evidence));
+    kvt_member_integer(&writer, "entries", (long long)noise->n);
+    kvt_member_integer(&writer, "starved_entries", (long long)starved->n);
+    kvt_member_integer(&writer, "starved_changed", (long long)starved->texts);
+    kvt_member_integer(&writer, "aa_changed", (long long)noise->texts);
+    kvt_member_number(&writer, "starved_logprob_gap", starved->logprob_gap);
+    kvt_member_number(&writer, "aa_logprob_gap", noise->logprob_gap);
+    kvt_member_number(&writer, "kv_budget", smallest_of(grid)->budget);
+    kvt_member_string(&writer, "budget_unit", smallest_of(grid)->unit);
+    kvt_member_number(&writer, "kept_ratio", kept);
+    kvt_member_string(&writer, "engine_name", grid->engine_name);
+    kvt_member_string(&writer, "model_name", grid->model);
+    kvt_member_string(&writer, "created_at", date);
+    kvt_member_string(&writer, "text", preflight->text);
+    kvt_write_end(&writer);
+    int status = kvt_journal_append(journal, "preflight", id, &record, error);
+    if (status == 0)
+        status = kvt_journal_sync(journal, error);
+    kvt_buffer_free(&record);
+    return status;
+}
+
+static void describe(struct kvt_preflight *preflight, const struct kvt_grid *grid,
+                     const struct comparison *noise, const struct comparison *starved, double kept)
+{
+    struct kvt_buffer text = {0};
+    kvt_buffer_printf(&text, "budget applied: %s (", preflight->applied);
+    if (isnan(kept))
+        kvt_buffer_text(&text, "server reports no kept count");
+    else
+        kvt_buffer_printf(&text, "server reports kept %.2f of the prompt at budget %g%s", kept,
+                          smallest_of(grid)->budget,
+                          strcmp(smallest_of(grid)->unit, "tokens") == 0 ? " tokens" : "");
+    if (starved->n)
+        kvt_buffer_printf(&text, "; %zu/%zu %s answers changed", starved->texts, starved->n,
+                          grid->per_request ? "starved" : "smallest-budget");
+    if (noise->n)
+        kvt_buffer_printf(&text, "; A/A %zu/%zu", noise->texts, noise->n);
+    if (!isnan(starved->logprob_gap) && !isnan(noise->logprob_gap))
+        kvt_buffer_printf(&text, "; first log probability moved by %.2g, A/A %.2g",
+                          starved->logprob_gap, noise->logprob_gap);
+    kvt_buffer_text(&text, ")");
+    snprintf(preflight->text, sizeof preflight->text, "%s", kvt_buffer_string(&text));
+    kvt_buffer_free(&text);
+}
+
+/* Picks up to three candidates: the shortest, one in the middle, the longest. */
+static size_t pick(const struct kvt_candidates *candidates,
+                   const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES])
+{
+    size_t n = candidates->n < KVT_PREFLIGHT_ENTRIES ? candidates->n : KVT_PREFLIGHT_ENTRIES;
+    for (size_t i = 0; i < n; i++)
+        picked[i] = &candidates->items[n == 1 ? 0 : i * (candidates->n - 1) / (n - 1)];
+    return n;
+}
+
+static void free_asked(struct question (*asked)[N_ASKED], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < N_ASKED; j++) {
+            if (asked[i][j].asked)
+                kvt_exchange_free(&asked[i][j].exchange);
+            kvt_run_free(&asked[i][j].run);
+            asked[i][j] = (struct question){0};
+        }
+}
+
+/* Did the server refuse the question itself (log probabilities, most likely)? */
+static bool refused(const struct question *question)
+{
+    const struct kvt_failure *failure = &question->exchange.failure;
+    return question->ended && failure->type && (failure->status == 400 || failure->status == 422);
+}
+
+static int ask_all(struct question (*asked)[N_ASKED], struct kvt_client *client,
+                   const struct kvt_grid *grid, const json_t *tree,
+                   const struct kvt_candidate *const *picked, size_t n, struct kvt_error *error)
+{
+    for (int logprobs = 1; logprobs >= 0; logprobs--) {
+        for (size_t i = 0; i < n; i++)
+            if (ask_entry(asked[i], client, grid, tree, picked[i], logprobs, error) != 0)
+                return -1;
+        if (wait_for_all(client, error) != 0)
+            return -1;
+        if (!refused(&asked[0][FULL]) || !logprobs)
+            break;
+        free_asked(asked, n);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!asked[i][FULL].exchange.failure.type)
+            return 0;
+    return kvt_fail(error, KVT_SYSTEM,
+                    "every request of the preflight failed, the first one with: %s",
+                    asked[0][FULL].exchange.failure.message);
+}
+
+int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client,
+                      const struct kvt_grid *grid, const json_t *tree,
+                      const struct kvt_candidates *candidates, struct kvt_journal *journal,
+                      double created, struct kvt_error *error)
+{
+    *preflight = (struct kvt_preflight){.applied = "unproven"};
+    const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES];
+    size_t n = pick(candidates, picked);
+    if (n == 0)
+        return kvt_fail(error, KVT_DATA, "no entries to try the budget on");
+    if (!smallest_of(grid)) {
+        snprintf(preflight->text, sizeof preflight->text,
+                 "budget applied: nothing to prove (kv.budgets holds the full cache only)");
+        preflight->applied = "proven";
+        return 0;
+    }
+    struct question(*asked)[N_ASKED] = kvt_alloc_zero(n, sizeof *asked);
+    const json_t *pointers = kvt_json_get(tree, "engine.kv_report");
+    int status = ask_all(asked, client, grid, tree, picked, n, error);
+    if (status == 0) {
+        struct comparison noise = {.logprob_gap = NAN}, starved = {.logprob_gap = NAN};
+        size_t column = grid->per_request ? STARVED : SMALLEST;
+        for (size_t i = 0; i < n; i++) {
+            compare(&noise, &asked[i][FULL], &asked[i][AGAIN]);
+            compare(&starved, &asked[i][FULL], &asked[i][column]);
+        }
+        preflight->evidence = weigh(&noise, &starved);
+        /* A mild budget may leave answers as they are; only starvation must show. */
+        if (!grid->per_request && preflight->evidence == KVT_EVIDENCE_UNCHANGED)
+            preflight->evidence = KVT_EVIDENCE_NONE;
+        const struct question(*seen)[N_ASKED] = (const struct question(*)[N_ASKED])asked;
+        double kept = kept_share(seen, n, SMALLEST, pointers);
+        preflight->applied = judge(seen, n, grid, pointers, preflight->evidence);
+        describe(preflight, grid, &noise, &starved, kept);
+        status =
+            write_record(preflight, grid, tree, &noise, &starved, kept, journal, created, error);
+    }
+    free_asked(asked, n);
+    free(asked);
+    return status;
+}

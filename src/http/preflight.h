@@ -1,0 +1,56 @@
+/*
+ * http/preflight.h: is the budget applied at all? Before a grid is run, a few entries are asked
+ * four times: the reference twice (the A/A difference of the server), the smallest budget, and a
+ * budget of a few tokens. A starved cache must change answers or their log probabilities beyond the
+ * A/A difference. This works on servers that report nothing.
+ */
+#ifndef KVT_HTTP_PREFLIGHT_H
+#define KVT_HTTP_PREFLIGHT_H
+
+#include "core/error.h"
+#include "http/client.h"
+#include "http/grid.h"
+#include "http/journal.h"
+#include "http/proof.h"
+#include "http/request.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+enum { KVT_PREFLIGHT_ENTRIES = 3 };
+
+/* Collects entries spread over length from a stream of unknown size: one per bin, and the longest.
+ */
+struct kvt_candidates {
+    struct kvt_candidate {
+        long long bin, token_len;
+        json_t *entry;
+    } * items; /* in order of length */
+    size_t n, capacity;
+};
+void kvt_candidates_add(struct kvt_candidates *candidates, const json_t *entry);
+void kvt_candidates_free(struct kvt_candidates *candidates);
+
+struct kvt_preflight {
+    enum kvt_evidence evidence;
+    const char *applied; /* what the smallest budget is: proven, reported, ... */
+    char text[512];      /* one line for people */
+};
+
+/* The hash of all that the finding depends on; the key of its record in the journal. */
+void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX]);
+
+/* Takes an earlier finding from the journal: 1 found, 0 not, -1 the journal cannot be read. */
+int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid *grid,
+                         const json_t *tree, struct kvt_journal *journal, struct kvt_error *error);
+
+/*
+ * Asks, judges, and notes the finding in the journal. -1 with code KVT_SYSTEM when the server
+ * cannot be used. A contradicted budget is a finding, not an error: preflight->applied says so.
+ */
+int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client,
+                      const struct kvt_grid *grid, const json_t *tree,
+                      const struct kvt_candidates *candidates, struct kvt_journal *journal,
+                      double created, struct kvt_error *error);
+
+#endif

@@ -1,0 +1,82 @@
+#include "http/progress.h"
+
+#include "core/clock.h"
+#include "stream/number.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void kvt_progress_open(struct kvt_progress *progress)
+{
+    *progress =
+        (struct kvt_progress){.on = isatty(STDERR_FILENO) != 0, .start = kvt_clock_monotonic()};
+}
+
+void kvt_tally_failures(const struct kvt_tally *tally, struct kvt_buffer *out)
+{
+    const struct {
+        size_t n;
+        const char *name;
+    } counts[] = {{tally->timeout, KVT_TIMEOUT},
+                  {tally->rate_limited, KVT_RATE_LIMITED},
+                  {tally->engine_error, KVT_ENGINE_ERROR},
+                  {tally->stream_cut, KVT_STREAM_CUT},
+                  {tally->overflow, KVT_CONTEXT_OVERFLOW}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].n)
+            kvt_buffer_printf(out, "%s%zu %s", out->length ? ", " : "", counts[i].n,
+                              counts[i].name);
+}
+
+static void add_runs(struct kvt_buffer *out, const struct kvt_grid *grid,
+                     const struct kvt_tally *tally, size_t entries)
+{
+    for (size_t i = 0; i < grid->n_runs; i++) {
+        const struct kvt_run *run = &grid->runs[i];
+        char budget[KVT_NUMBER_SIZE];
+        kvt_number_format(run->budget, budget);
+        kvt_buffer_printf(out, "  %s%s %zu/%zu", run->reference ? "full" : budget,
+                          run->replicate == 'b' ? "(b)" : "", tally->run_done[i],
+                          entries * (size_t)grid->repeats);
+    }
+}
+
+void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *grid,
+                       const struct kvt_tally *tally, size_t entries, bool complete)
+{
+    if (!progress->on)
+        return;
+    double now = kvt_clock_monotonic();
+    if (now < progress->next)
+        return;
+    progress->next = now + 0.2;
+    struct kvt_buffer line = {0}, failures = {0};
+    add_runs(&line, grid, tally, entries);
+    double elapsed = now - progress->start;
+    if (tally->asked && elapsed > 0) {
+        double rate = (double)tally->asked / elapsed;
+        size_t all = entries * grid->n_runs * (size_t)grid->repeats;
+        size_t done = tally->asked + tally->replayed + tally->missing;
+        kvt_buffer_printf(&line, "  %.3g/s", rate);
+        if (complete && all > done)
+            kvt_buffer_printf(&line, ", %.0f s left", (double)(all - done) / rate);
+    }
+    kvt_tally_failures(tally, &failures);
+    if (failures.length)
+        kvt_buffer_printf(&line, "  failed: %s", failures.data);
+    fprintf(stderr, "\r\033[K%s:%s", kvt_program(), kvt_buffer_string(&line));
+    fflush(stderr);
+    progress->drawn = true;
+    kvt_buffer_free(&line);
+    kvt_buffer_free(&failures);
+}
+
+void kvt_progress_clear(struct kvt_progress *progress)
+{
+    if (progress->drawn) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+    progress->drawn = false;
+}

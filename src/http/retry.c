@@ -1,0 +1,108 @@
+#include "http/retry.h"
+
+#include "core/random.h"
+
+#include <curl/curl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Days since 1970-01-01 of a Gregorian date (Fliegel and Van Flandern's formula, shifted). */
+static long long days_of(long long year, int month, int day)
+{
+    long long a = (14 - month) / 12, y = year + 4800 - a, m = month + 12 * a - 3;
+    return day + (153 * m + 2) / 5 + 365 * y + y / 4 - y / 100 + y / 400 - 32045 - 2440588;
+}
+
+/* "2026-11-24T21:30:44Z", also with a fraction or an offset; NAN if it is not that. */
+static double iso_date(const char *text)
+{
+    int year, month, day, hour, minute, used = 0;
+    double second;
+    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%lf%n", &year, &month, &day, &hour, &minute,
+               &second, &used) < 6 ||
+        used == 0)
+        return NAN;
+    double offset = 0;
+    int zone_hour, zone_minute;
+    char sign[2];
+    if (sscanf(text + used, "%1[+-]%2d:%2d", sign, &zone_hour, &zone_minute) == 3)
+        offset = (sign[0] == '-' ? -1 : 1) * (zone_hour * 3600.0 + zone_minute * 60.0);
+    return (double)days_of(year, month, day) * 86400 + hour * 3600.0 + minute * 60.0 + second -
+           offset;
+}
+
+/* "1m30s", "250ms", "6m0s": number-unit pairs with nothing else; NAN otherwise. */
+static double duration(const char *text)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ms", 0.001}, {"us", 1e-6}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    double total = 0;
+    do {
+        char *end;
+        double value = strtod(text, &end);
+        if (end == text || !isfinite(value))
+            return NAN;
+        size_t i = 0, n = sizeof units / sizeof *units;
+        while (i < n && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
+            i++;
+        if (i == n)
+            return NAN;
+        total += value * units[i].seconds;
+        text = end + strlen(units[i].unit);
+    } while (*text);
+    return total;
+}
+
+double kvt_retry_after(const char *value, double now)
+{
+    while (*value == ' ' || *value == '\t')
+        value++;
+    char text[128];
+    size_t length = strcspn(value, "\r\n");
+    while (length && (value[length - 1] == ' ' || value[length - 1] == '\t'))
+        length--;
+    if (length == 0 || length >= sizeof text)
+        return NAN;
+    memcpy(text, value, length);
+    text[length] = '\0';
+    char *end;
+    double number = strtod(text, &end);
+    double wait;
+    if (*end == '\0' && isfinite(number)) {
+        if (number > 1e12)
+            wait = number / 1000 - now; /* Unix time in milliseconds */
+        else if (number > 1e9)
+            wait = number - now;
+        else
+            wait = number;
+    } else if (!isnan(wait = duration(text))) {
+        /* nothing to convert */
+    } else if (!isnan(wait = iso_date(text))) {
+        wait -= now;
+    } else {
+        time_t date = curl_getdate(text, NULL);
+        if (date < 0)
+            return NAN;
+        wait = (double)date - now;
+    }
+    return wait > 0 ? wait : 0;
+}
+
+double kvt_retry_wait(const struct kvt_retry_policy *policy, int attempt, double asked,
+                      const char *key)
+{
+    if (!isnan(asked))
+        return asked < policy->backoff_max_s ? asked : policy->backoff_max_s;
+    double backoff = policy->backoff_s * pow(2, attempt - 1);
+    if (!(backoff < policy->backoff_max_s))
+        backoff = policy->backoff_max_s;
+    char purpose[128];
+    snprintf(purpose, sizeof purpose, "backoff:%d:%.80s", attempt, key);
+    struct kvt_random random;
+    kvt_random_stream(&random, policy->seed, purpose);
+    return backoff * (0.5 + 0.5 * kvt_random_double(&random));
+}

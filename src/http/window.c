@@ -1,0 +1,337 @@
+#include "http/window.h"
+
+#include "core/memory.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct slot {
+    struct kvt_item *item;
+    const struct kvt_run *run;
+    size_t run_index;
+    long repeat;
+    struct kvt_exchange exchange;
+    struct kvt_buffer record;
+    bool ready;
+    bool missing;        /* --offline, and not in the journal */
+    uint64_t written_to; /* end of the record in the journal; it is shown once that is synced */
+};
+
+struct kvt_item {
+    struct kvt_item *next;
+    struct kvt_window *window;
+    char kind[KVT_KIND_SIZE];
+    char *line; /* emitted first */
+    size_t length;
+    uint64_t written_to;
+    bool line_emitted;
+    bool is_entry;
+    struct kvt_entry entry;
+    struct slot *slots; /* in output order */
+    size_t n_slots, n_emitted;
+};
+
+void kvt_window_open(struct kvt_window *window)
+{
+    size_t n = window->grid->n_runs;
+    window->tally.run_done = kvt_alloc_zero(n, sizeof *window->tally.run_done);
+    window->tally.run_failed = kvt_alloc_zero(n, sizeof *window->tally.run_failed);
+}
+
+static void append(struct kvt_window *window, struct kvt_item *item)
+{
+    item->window = window;
+    if (window->last)
+        window->last->next = item;
+    else
+        window->first = item;
+    window->last = item;
+}
+
+static void queue_text(struct kvt_window *window, const char *kind, char *text, size_t length,
+                       uint64_t written_to)
+{
+    struct kvt_item *item = kvt_alloc_zero(1, sizeof *item);
+    snprintf(item->kind, sizeof item->kind, "%s", kind);
+    item->line = text;
+    item->length = length;
+    item->written_to = written_to;
+    append(window, item);
+}
+
+void kvt_window_line(struct kvt_window *window, const struct kvt_line *line)
+{
+    queue_text(window, line->kind, kvt_strndup(line->data, line->length), line->length, 0);
+}
+
+int kvt_window_runs(struct kvt_window *window, struct kvt_error *error)
+{
+    for (size_t i = 0; i < window->grid->n_runs; i++) {
+        const struct kvt_run *run = &window->grid->runs[i];
+        struct kvt_buffer record = {0};
+        uint64_t written_to = 0;
+        int found = kvt_journal_find(window->journal, "run", run->run_id, &record, error);
+        if (found == 0) {
+            kvt_grid_run_record(window->grid, run, window->created, &record);
+            if (window->client && /* --offline writes nothing */
+                kvt_journal_append(window->journal, "run", run->run_id, &record, error) != 0)
+                found = -1;
+            written_to = window->journal->size;
+            window->unsynced = true;
+        }
+        if (found < 0) {
+            kvt_buffer_free(&record);
+            return -1;
+        }
+        size_t length = record.length;
+        queue_text(window, "run", kvt_buffer_take(&record), length, written_to);
+    }
+    return 0;
+}
+
+/* --- an answer came ------------------------------------------------------------------------------
+ */
+
+static void count_failure(struct kvt_tally *tally, const char *type)
+{
+    if (strcmp(type, KVT_TIMEOUT) == 0)
+        tally->timeout++;
+    else if (strcmp(type, KVT_RATE_LIMITED) == 0)
+        tally->rate_limited++;
+    else if (strcmp(type, KVT_STREAM_CUT) == 0)
+        tally->stream_cut++;
+    else if (strcmp(type, KVT_CONTEXT_OVERFLOW) == 0)
+        tally->overflow++;
+    else
+        tally->engine_error++;
+    tally->failed++;
+}
+
+/* What a finished record adds to the tally, whether asked now or taken from the journal. */
+static void count_record(struct kvt_window *window, const struct slot *slot)
+{
+    struct kvt_tally *tally = &window->tally;
+    struct kvt_member error, type, telemetry, flags, kv, applied;
+    const struct kvt_buffer *record = &slot->record;
+    tally->run_done[slot->run_index]++;
+    if (kvt_scan_find(record->data, record->length, "error", &error) && error.value[0] == '{' &&
+        kvt_scan_find(error.value, error.value_length, "type", &type) && type.value_length > 2) {
+        char *text = kvt_strndup(type.value + 1, type.value_length - 2);
+        count_failure(tally, text);
+        free(text);
+        tally->run_failed[slot->run_index]++;
+    }
+    if (!kvt_scan_find(record->data, record->length, "telemetry", &telemetry))
+        return;
+    if (kvt_scan_find(telemetry.value, telemetry.value_length, "flags", &flags) &&
+        flags.value_length > 2)
+        tally->flagged++;
+    if (kvt_scan_find(telemetry.value, telemetry.value_length, "kv", &kv) &&
+        kvt_scan_find(kv.value, kv.value_length, "applied", &applied) &&
+        strncmp(applied.value, "\"contradicted\"", 14) == 0)
+        tally->contradicted++;
+}
+
+static void on_done(struct kvt_exchange *exchange, void *context)
+{
+    struct slot *slot = context;
+    struct kvt_item *item = slot->item;
+    struct kvt_window *window = item->window;
+    const char *id = exchange->request.request_id;
+    kvt_record_head(&slot->record, &item->entry, slot->run, id, slot->repeat);
+    kvt_record_tail(&slot->record, exchange, &item->entry, slot->run, &window->record, NAN);
+    if (kvt_journal_append(window->journal, "response", id, &slot->record, &window->error) != 0)
+        window->broken = true;
+    slot->written_to = window->journal->size;
+    slot->ready = true;
+    window->unsynced = true;
+    window->tally.asked++;
+    count_record(window, slot);
+    kvt_exchange_free(exchange); /* the body and the answer are no longer needed */
+    *exchange = (struct kvt_exchange){0};
+}
+
+/* --- an entry comes in ---------------------------------------------------------------------------
+ */
+
+/* Takes a slot's record from the journal. 1 taken, 0 to be asked, -1 the journal is unusable. */
+static int replay(struct kvt_window *window, struct slot *slot, struct kvt_buffer *held,
+                  struct kvt_error *error)
+{
+    const char *id = slot->exchange.request.request_id;
+    int found = kvt_journal_find(window->journal, "response", id, held, error);
+    if (found <= 0)
+        return found;
+    if (window->retry_failed && window->client && kvt_record_failed(held))
+        return 0;
+    kvt_record_head(&slot->record, &slot->item->entry, slot->run, id, slot->repeat);
+    if (kvt_record_replay(&slot->record, held, slot->run, window->record.evidence, error) != 0)
+        return -1;
+    slot->ready = true;
+    window->tally.replayed++;
+    count_record(window, slot);
+    kvt_exchange_free(&slot->exchange);
+    return 1;
+}
+
+static void free_item(struct kvt_item *item)
+{
+    for (size_t i = 0; i < item->n_slots; i++) {
+        kvt_exchange_free(&item->slots[i].exchange);
+        kvt_buffer_free(&item->slots[i].record);
+    }
+    free(item->slots);
+    kvt_entry_free(&item->entry);
+    free(item->line);
+    free(item);
+}
+
+/* Builds all requests of an entry, so that a mistake in it shows before anything is sent. */
+static int make_slots(struct kvt_window *window, struct kvt_item *item, const json_t *entry,
+                      struct kvt_error *error)
+{
+    const struct kvt_grid *grid = window->grid;
+    item->n_slots = grid->n_runs * (size_t)grid->repeats;
+    item->slots = kvt_alloc_zero(item->n_slots, sizeof *item->slots);
+    for (size_t i = 0; i < item->n_slots; i++) {
+        struct slot *slot = &item->slots[i];
+        slot->item = item;
+        slot->run_index = i / (size_t)grid->repeats;
+        slot->run = &grid->runs[slot->run_index];
+        slot->repeat = (long)(i % (size_t)grid->repeats);
+        slot->exchange.endpoint = slot->run->endpoint;
+        slot->exchange.done = on_done;
+        slot->exchange.context = slot;
+        if (kvt_request_build(&slot->exchange.request, &window->request, grid, slot->run, entry,
+                              slot->repeat, NULL, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Replays or submits every slot, in the entry's seeded order. */
+static int dispatch(struct kvt_window *window, struct kvt_item *item, struct kvt_error *error)
+{
+    size_t *order = kvt_alloc_array(item->n_slots, sizeof *order);
+    struct kvt_buffer held = {0};
+    int status = 0;
+    kvt_grid_order(window->grid, item->entry.entry_id, order);
+    for (size_t i = 0; i < item->n_slots && status == 0; i++) {
+        struct slot *slot = &item->slots[order[i]];
+        int taken = replay(window, slot, &held, error);
+        if (taken < 0) {
+            status = -1;
+        } else if (taken == 0 && window->client) {
+            kvt_client_submit(window->client, &slot->exchange);
+        } else if (taken == 0) {
+            slot->ready = slot->missing = true;
+            window->tally.missing++;
+        }
+    }
+    kvt_buffer_free(&held);
+    free(order);
+    return status;
+}
+
+int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
+                     struct kvt_error *error)
+{
+    json_t *entry = kvt_json_parse(line->data, line->length, NULL, error);
+    if (!entry)
+        return -1;
+    struct kvt_item *item = kvt_alloc_zero(1, sizeof *item);
+    memcpy(item->kind, line->kind, sizeof item->kind);
+    item->is_entry = true;
+    if (kvt_entry_read(&item->entry, line->data, line->length, error) != 0 ||
+        make_slots(window, item, entry, error) != 0) {
+        error->code = KVT_DATA;
+        free_item(item);
+        json_decref(entry);
+        return -1;
+    }
+    json_decref(entry);
+    append(window, item);
+    window->n_entries++;
+    if (dispatch(window, item, error) == 0)
+        return 0;
+    if (error->code == KVT_DATA) /* the journal, not the line, is bad */
+        error->code = KVT_SYSTEM;
+    return -1;
+}
+
+bool kvt_window_full(const struct kvt_window *window)
+{
+    return window->n_entries >= window->capacity;
+}
+
+bool kvt_window_empty(const struct kvt_window *window)
+{
+    return window->first == NULL;
+}
+
+/* --- records leave -------------------------------------------------------------------------------
+ */
+
+/* Emits what may be emitted of the first item; true when all of it is out. */
+static bool emit_item(struct kvt_window *window, struct kvt_item *item)
+{
+    uint64_t synced = window->journal->synced;
+    if (!item->line_emitted) {
+        if (item->written_to > synced)
+            return false;
+        const char *line = item->is_entry ? item->entry.line : item->line;
+        kvt_stage_emit(window->stage, item->kind, line,
+                       item->is_entry ? item->entry.line_length : item->length);
+        item->line_emitted = true;
+    }
+    while (item->n_emitted < item->n_slots) {
+        struct slot *slot = &item->slots[item->n_emitted];
+        if (!slot->ready || slot->written_to > synced)
+            return false;
+        if (!slot->missing)
+            kvt_stage_emit_buffer(window->stage, "response", &slot->record);
+        kvt_buffer_free(&slot->record);
+        item->n_emitted++;
+    }
+    return true;
+}
+
+int kvt_window_flush(struct kvt_window *window, struct kvt_error *error)
+{
+    if (window->broken) {
+        *error = window->error;
+        return -1;
+    }
+    if (window->unsynced && kvt_journal_sync(window->journal, error) != 0)
+        return -1;
+    window->unsynced = false;
+    bool emitted = false;
+    while (window->first && emit_item(window, window->first)) {
+        struct kvt_item *item = window->first;
+        window->first = item->next;
+        if (!window->first)
+            window->last = NULL;
+        if (item->is_entry)
+            window->n_entries--;
+        free_item(item);
+        emitted = true;
+    }
+    if (emitted) /* the next stage of a pipe sees records as they come */
+        kvt_stage_flush(window->stage);
+    return 0;
+}
+
+void kvt_window_close(struct kvt_window *window)
+{
+    while (window->first) {
+        struct kvt_item *item = window->first;
+        window->first = item->next;
+        free_item(item);
+    }
+    free(window->tally.run_done);
+    free(window->tally.run_failed);
+    window->first = window->last = NULL;
+}

@@ -1,0 +1,69 @@
+/*
+ * http/window.h: the entries under way. Entries come in one by one, their requests go out in seeded
+ * order and come back in any; the records leave in input order, each on disk before it is shown. At
+ * most `capacity` entries are held, so memory does not grow with the stream.
+ */
+#ifndef KVT_HTTP_WINDOW_H
+#define KVT_HTTP_WINDOW_H
+
+#include "core/error.h"
+#include "http/client.h"
+#include "http/grid.h"
+#include "http/journal.h"
+#include "http/record.h"
+#include "http/request.h"
+#include "stream/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct kvt_item; /* one input line and what it becomes */
+
+/* What was done so far; `run` counters have one place per run of the grid. */
+struct kvt_tally {
+    size_t *run_done, *run_failed;
+    size_t asked, replayed, failed, missing, flagged;
+    size_t timeout, rate_limited, engine_error, stream_cut, overflow;
+    size_t contradicted;
+};
+
+struct kvt_window {
+    /* set by the program; all borrowed */
+    struct kvt_stage *stage;
+    struct kvt_grid *grid;
+    struct kvt_client *client; /* NULL with --offline */
+    struct kvt_journal *journal;
+    struct kvt_request_settings request;
+    struct kvt_record_settings record;
+    bool retry_failed;
+    size_t capacity; /* entries */
+    double created;  /* created_at of new run records */
+
+    struct kvt_tally tally;
+    struct kvt_item *first, *last;
+    size_t n_entries; /* entry items held */
+    bool unsynced;
+    bool broken; /* a write to the journal failed; *error of the next call says why */
+    struct kvt_error error;
+};
+
+void kvt_window_open(struct kvt_window *window);
+/* Queues a line to be copied in its place. */
+void kvt_window_line(struct kvt_window *window, const struct kvt_line *line);
+/* Queues the run records of the grid. */
+int kvt_window_runs(struct kvt_window *window, struct kvt_error *error);
+/*
+ * Queues an entry: what the journal holds is taken from it, the rest is submitted. -1 with code
+ * KVT_DATA when the line is bad (nothing was queued), with another code when the stage cannot go
+ * on.
+ */
+int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
+                     struct kvt_error *error);
+bool kvt_window_full(const struct kvt_window *window);
+/* Journals what ended, syncs once, and emits all records whose turn has come. */
+int kvt_window_flush(struct kvt_window *window, struct kvt_error *error);
+/* True when nothing is held any more. */
+bool kvt_window_empty(const struct kvt_window *window);
+void kvt_window_close(struct kvt_window *window);
+
+#endif

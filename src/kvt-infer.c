@@ -1,0 +1,613 @@
+/*
+ * kvt-infer: asks an OpenAI-compatible server every entry at every KV budget, and measures.
+ *
+ * In:     entry lines (messages or prompt), the experiment line's settings; run and response lines
+ * and its own meta are dropped, everything else passes through in place. Out:    run lines before
+ * the first entry; then each entry without context, messages and prompt, followed by its responses:
+ * budgets as configured, replicates, repeats. Memory: bounded by the window: the entries under way
+ * (concurrency decides how many) and 32 bytes per journaled record. --probe holds the whole input.
+ */
+#include "config/config.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "http/client.h"
+#include "http/grid.h"
+#include "http/journal.h"
+#include "http/preflight.h"
+#include "http/progress.h"
+#include "http/window.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+#include "stream/stage.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct kvt_stage_options common;
+static const char *base_url, *journal_path, *engine_name, *salt, *cacert;
+static int offline, retry_failed, preflight_only, probe, no_temperature, no_stream,
+    bust_prefix_cache;
+
+static const struct kvt_option options[] = {
+    {KVT_OPTION_TEXT, 'u', "base-url", &base_url, "URL",
+     "server [engine.base_url, BASE_URL, OPENAI_BASE_URL]", 0},
+    {KVT_OPTION_CONFIG, 'm', "model", 0, "NAME", "model name sent to the server", "model.name"},
+    {KVT_OPTION_CONFIG, 0, "api", 0, "NAME", "chat or completions [by the entry]", "engine.api"},
+    {KVT_OPTION_TEXT, 'j', "journal", &journal_path, "FILE",
+     "keep every answer in FILE and ask nothing twice", 0},
+    {KVT_OPTION_FLAG, 0, "offline", &offline, 0, "only re-emit what the journal holds", 0},
+    {KVT_OPTION_FLAG, 0, "retry-failed", &retry_failed, 0, "ask journaled failures again", 0},
+    {KVT_OPTION_FLAG, 0, "preflight", &preflight_only, 0,
+     "only try on a few entries whether the budget is applied; exit 3 if not", 0},
+    {KVT_OPTION_FLAG, 0, "probe", &probe, 0, "do so before the grid (holds the input in memory)",
+     0},
+    {KVT_OPTION_CONFIG, 0, "policy", 0, "NAME", "eviction policy under test", "kv.policy"},
+    {KVT_OPTION_CONFIG, 'b', "budgets", 0, "LIST", "KV budgets [1.0,0.5,0.2]", "kv.budgets"},
+    {KVT_OPTION_CONFIG, 0, "budget-unit", 0, "UNIT", "fraction or tokens [fraction]",
+     "kv.budget_unit"},
+    {KVT_OPTION_CONFIG, 0, "replicates", 0, "N", "reference runs [2; 1 if the engine is kvt-serve]",
+     "kv.replicates"},
+    {KVT_OPTION_CONFIG, 0, "repeats", 0, "N", "times each request is asked [1]",
+     "decoding.repeats"},
+    {KVT_OPTION_CONFIG, 'n', "max-tokens", 0, "N", "output cap [the entry's, else 128]",
+     "decoding.max_tokens"},
+    {KVT_OPTION_CONFIG, 0, "max-tokens-field", 0, "NAME", "name of the cap [max_tokens]",
+     "engine.request.max_tokens_field"},
+    {KVT_OPTION_CONFIG, 't', "temperature", 0, "X", "sampling temperature [0]",
+     "decoding.temperature"},
+    {KVT_OPTION_FLAG, 0, "no-temperature", &no_temperature, 0, "send no temperature", 0},
+    {KVT_OPTION_FLAG, 0, "no-stream", &no_stream, 0, "ask for whole answers (no TTFT)", 0},
+    {KVT_OPTION_CONFIG, 0, "concurrency", 0, "N", "requests in flight per endpoint [1]",
+     "engine.concurrency"},
+    {KVT_OPTION_CONFIG, 0, "rpm", 0, "N", "requests per minute, over all endpoints", "engine.rpm"},
+    {KVT_OPTION_CONFIG, 0, "warmup", 0, "N", "requests sent first and not recorded [0]",
+     "engine.warmup"},
+    {KVT_OPTION_FLAG, 0, "bust-prefix-cache", &bust_prefix_cache, 0,
+     "put a nonce before each prompt", 0},
+    {KVT_OPTION_CONFIG, 0, "timeout", 0, "SECONDS", "limit of one attempt [120]",
+     "engine.request.timeout_s"},
+    {KVT_OPTION_CONFIG, 0, "max-attempts", 0, "N", "requests sent at most, retries included [5]",
+     "engine.request.max_attempts"},
+    {KVT_OPTION_TEXT, 0, "engine-name", &engine_name, "NAME",
+     "name of the server in identities [the URL's host]", 0},
+    {KVT_OPTION_TEXT, 0, "salt", &salt, "TEXT", "part of every identity (a model's hash)", 0},
+    {KVT_OPTION_TEXT, 0, "cacert", &cacert, "FILE", "certificates to trust [the system's]", 0},
+    KVT_STAGE_OPTIONS(common),
+    {KVT_OPTION_END, 0, 0, 0, 0, 0, 0},
+};
+
+static const struct kvt_usage usage = {
+    "kvt-infer [-c FILE] [options] [FILE...]",
+    "Asks an OpenAI-compatible server every entry at every KV budget: entries in, responses out, "
+    "with\n"
+    "times, memory, and whether each budget was applied. The API key comes from the environment\n"
+    "variable that engine.api_key_env names [OPENAI_API_KEY].",
+    "  kvt-bin -c config/snapkv.json < questions.jsonl |\n"
+    "  kvt-infer -c config/snapkv.json --base-url=http://127.0.0.1:8000 --journal=journal.jsonl",
+    options};
+
+struct infer {
+    struct kvt_settings settings;
+    struct kvt_stage stage;
+    struct kvt_journal journal;
+    char *exp_group_id; /* of the stream's experiment line */
+    size_t n_entries;
+    size_t n_asked, n_failed; /* of finished grids */
+    double start;
+
+    bool open; /* the members below are valid: an entry has come */
+    struct kvt_grid grid;
+    struct kvt_client *client;
+    struct kvt_window window;
+    struct kvt_progress progress;
+    struct kvt_candidates candidates; /* for the preflight */
+};
+
+/* --- interruption --------------------------------------------------------------------------------
+ */
+
+static volatile sig_atomic_t interrupted; /* the signal that came, 0 before */
+
+static void on_signal(int number)
+{
+    if (interrupted) { /* the second one ends at once; the journal is whole at any moment */
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    interrupted = number;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed connection is an error code, not a signal */
+}
+
+/* Ends the process as the signal would have. */
+static _Noreturn void die_by_signal(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+    _exit(128 + number);
+}
+
+/* --- opening -------------------------------------------------------------------------------------
+ */
+
+/* Flags are short for settings, so they take part in the precedence and in meta. */
+static void flags_to_settings(struct kvt_settings *settings)
+{
+    json_t *over = json_object(), *engine = json_object(), *request = json_object();
+    if (no_temperature)
+        json_object_set_new(request, "temperature", json_false());
+    if (json_object_size(request))
+        json_object_set(engine, "request", request);
+    if (no_stream)
+        json_object_set_new(engine, "stream", json_false());
+    if (bust_prefix_cache)
+        json_object_set_new(engine, "bust_prefix_cache", json_true());
+    if (json_object_size(engine))
+        json_object_set(over, "engine", engine);
+    kvt_config_merge(settings->options, over);
+    json_decref(request);
+    json_decref(engine);
+    json_decref(over);
+}
+
+static const char *api_key(const json_t *tree)
+{
+    const char *name = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY");
+    const char *key = *name ? getenv(name) : NULL;
+    return key && *key ? key : NULL;
+}
+
+static double positive(const json_t *tree, const char *path, double least)
+{
+    double value = kvt_json_number(tree, path, least);
+    if (!(value >= least))
+        kvt_die(KVT_USAGE, "%s is %g; it must be at least %g", path, value, least);
+    return value;
+}
+
+static struct kvt_client_options client_options(const json_t *tree)
+{
+    return (struct kvt_client_options){
+        .retry = {.max_attempts = (int)positive(tree, "engine.request.max_attempts", 1),
+                  .timeout_s = positive(tree, "engine.request.timeout_s", 0.001),
+                  .deadline_s = positive(tree, "engine.request.deadline_s", 0.001),
+                  .backoff_s = positive(tree, "engine.request.backoff_s", 0),
+                  .backoff_max_s = positive(tree, "engine.request.backoff_max_s", 0),
+                  .seed = (uint64_t)kvt_json_integer(tree, "seed", 1)},
+        .concurrency = (size_t)positive(tree, "engine.concurrency", 1),
+        .rpm = kvt_json_number(tree, "engine.rpm", 0),
+        .api_key = api_key(tree),
+        .cacert = cacert,
+        .api_key_env = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY"),
+    };
+}
+
+/* What the journal knows of an earlier preflight of the same settings. */
+static void recall_evidence(struct infer *infer, const json_t *tree)
+{
+    struct kvt_preflight preflight;
+    struct kvt_error error;
+    if (kvt_preflight_recall(&preflight, &infer->grid, tree, &infer->journal, &error) < 0)
+        kvt_die_error(&error);
+    infer->window.record.evidence = preflight.evidence;
+}
+
+/* Called at the first entry, when the settings of the stream are known. */
+static void open_grid(struct infer *infer)
+{
+    const json_t *tree = kvt_settings_tree(&infer->settings);
+    struct kvt_error error;
+    struct kvt_grid_options grid_options = {.base_url = base_url,
+                                            .engine_name = engine_name,
+                                            .salt = salt,
+                                            .exp_group_id = infer->exp_group_id};
+    if (kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
+        kvt_die_error(&error);
+    struct kvt_client_options asked = client_options(tree);
+    if (!offline) {
+        infer->client =
+            kvt_client_open(&asked, infer->grid.endpoints, infer->grid.n_endpoints, &error);
+        if (!infer->client)
+            kvt_die_error(&error);
+    }
+    bool temperature = kvt_json_bool(tree, "engine.request.temperature", true);
+    infer->window = (struct kvt_window){
+        .stage = &infer->stage,
+        .grid = &infer->grid,
+        .client = infer->client,
+        .journal = &infer->journal,
+        .record = {.kv_report = kvt_json_get(tree, "engine.kv_report"),
+                   .geometry = kvt_json_get(tree, "kv.geometry"),
+                   .temperature =
+                       temperature ? kvt_json_number(tree, "decoding.temperature", 0) : NAN,
+                   .secret = asked.api_key,
+                   .nonce = kvt_json_bool(tree, "engine.bust_prefix_cache", false)},
+        .retry_failed = retry_failed != 0,
+        .capacity = asked.concurrency * infer->grid.n_endpoints + 2,
+        .created = kvt_clock_created(),
+    };
+    kvt_request_read_settings(&infer->window.request, tree);
+    recall_evidence(infer, tree);
+    kvt_window_open(&infer->window);
+    kvt_progress_open(&infer->progress);
+    infer->open = true;
+}
+
+static void close_grid(struct infer *infer)
+{
+    if (!infer->open)
+        return;
+    infer->n_asked += infer->window.tally.asked;
+    infer->n_failed += infer->window.tally.failed;
+    kvt_client_close(infer->client);
+    kvt_window_close(&infer->window);
+    kvt_grid_close(&infer->grid);
+    infer->client = NULL;
+    infer->open = false;
+}
+
+/* --- running -------------------------------------------------------------------------------------
+ */
+
+static void summary(struct infer *infer)
+{
+    const struct kvt_tally *tally = &infer->window.tally;
+    struct kvt_buffer line = {0}, failures = {0};
+    kvt_progress_clear(&infer->progress);
+    kvt_buffer_printf(&line, "%zu entries at %zu runs: %zu asked, %zu from the journal",
+                      infer->n_entries, infer->grid.n_runs, tally->asked, tally->replayed);
+    kvt_tally_failures(tally, &failures);
+    if (failures.length)
+        kvt_buffer_printf(&line, ", failed: %s", failures.data);
+    if (tally->missing)
+        kvt_buffer_printf(&line, ", %zu not in the journal", tally->missing);
+    if (tally->flagged)
+        kvt_buffer_printf(&line, ", %zu flagged", tally->flagged);
+    if (tally->contradicted)
+        kvt_buffer_printf(&line, ", %zu with a budget that was NOT applied", tally->contradicted);
+    kvt_say("%s; %.1f s", line.data, kvt_clock_monotonic() - infer->start);
+    kvt_buffer_free(&line);
+    kvt_buffer_free(&failures);
+}
+
+/* Emits what is ready and ends the process with the error. */
+static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error)
+{
+    struct kvt_error ignored;
+    kvt_progress_clear(&infer->progress);
+    kvt_window_flush(&infer->window, &ignored);
+    fflush(stdout);
+    kvt_die_error(error);
+}
+
+/* Nothing new is sent; what is in flight may end; then the process ends by the signal. */
+static _Noreturn void wind_down(struct infer *infer)
+{
+    struct kvt_error error;
+    if (infer->open && infer->client) {
+        size_t left = kvt_client_hold(infer->client);
+        size_t flying = kvt_client_flying(infer->client);
+        kvt_progress_clear(&infer->progress);
+        if (flying)
+            kvt_say("interrupted: waiting for %zu answers under way (again to stop at once)",
+                    flying);
+        while (kvt_client_flying(infer->client) > 0)
+            if (kvt_client_step(infer->client, 0.2, -1, &error) != 0 ||
+                kvt_window_flush(&infer->window, &error) != 0)
+                give_up(infer, &error);
+        summary(infer);
+        kvt_say("interrupted with at least %zu requests to go%s", left,
+                journal_path ? "; the same command goes on from the journal" : "");
+    }
+    if (kvt_journal_close(&infer->journal, &error) != 0)
+        kvt_die_error(&error);
+    fflush(stdout);
+    die_by_signal(interrupted);
+}
+
+/* One turn of the loop; `input`: descriptor whose readability ends the wait, or -1. */
+static void turn(struct infer *infer, double wait, int input)
+{
+    struct kvt_error error;
+    if (interrupted)
+        wind_down(infer);
+    if (infer->client && kvt_client_step(infer->client, wait, input, &error) != 0)
+        give_up(infer, &error);
+    if (kvt_window_flush(&infer->window, &error) != 0)
+        give_up(infer, &error);
+    kvt_progress_show(&infer->progress, &infer->grid, &infer->window.tally, infer->n_entries,
+                      input < 0);
+}
+
+static void drain(struct infer *infer)
+{
+    if (!infer->open)
+        return;
+    while (!kvt_window_empty(&infer->window))
+        turn(infer, 0.2, -1);
+}
+
+/* Would reading a line wait? Then answers under way are not kept waiting with it. */
+static bool input_ready(const struct infer *infer)
+{
+    if (infer->stage.reader.n_files > 0)
+        return true;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&input, 1, 0) != 0;
+}
+
+static void make_room(struct infer *infer)
+{
+    if (!infer->open)
+        return;
+    while (kvt_window_full(&infer->window))
+        turn(infer, 0.2, -1);
+    while (infer->client && kvt_client_pending(infer->client) > 0 && !input_ready(infer))
+        turn(infer, 0.2, STDIN_FILENO);
+    turn(infer, 0, -1);
+}
+
+/* --- preflight -----------------------------------------------------------------------------------
+ */
+
+static void run_preflight(struct infer *infer)
+{
+    const json_t *tree = kvt_settings_tree(&infer->settings);
+    struct kvt_preflight preflight;
+    struct kvt_error error;
+    int found = kvt_preflight_recall(&preflight, &infer->grid, tree, &infer->journal, &error);
+    if (found == 0 || (found == 1 && preflight.evidence != KVT_EVIDENCE_CHANGED && infer->client)) {
+        if (!infer->client)
+            kvt_die(KVT_USAGE, "--offline: the journal holds no preflight of these settings");
+        found = kvt_preflight_run(&preflight, infer->client, &infer->grid, tree, &infer->candidates,
+                                  &infer->journal, kvt_clock_created(), &error);
+    }
+    if (found < 0)
+        give_up(infer, &error);
+    kvt_say("%s", preflight.text);
+    if (strcmp(preflight.applied, "contradicted") == 0)
+        kvt_die(
+            KVT_SYSTEM,
+            "this server does not apply the budget it is asked for, so all runs would be the same. "
+            "Start one server per budget and name them in engine.endpoints, or use an engine that "
+            "takes the budget per request (kvt-serve)");
+    infer->window.record.evidence = preflight.evidence;
+}
+
+static void note_candidate(struct infer *infer, const struct kvt_line *line)
+{
+    struct kvt_error error;
+    json_t *entry = kvt_json_parse(line->data, line->length, NULL, &error);
+    if (!entry) {
+        kvt_stage_bad(&infer->stage, line, error.text);
+        return;
+    }
+    kvt_candidates_add(&infer->candidates, entry);
+    json_decref(entry);
+}
+
+/* --- warm-up -------------------------------------------------------------------------------------
+ */
+
+static void ignore_answer(struct kvt_exchange *exchange, void *context)
+{
+    (void)exchange, (void)context;
+}
+
+/* Asks the first entry's requests N times in all, unrecorded, each with a nonce of its own. */
+static void warm_up(struct infer *infer, const struct kvt_line *line)
+{
+    long long n = kvt_json_integer(kvt_settings_tree(&infer->settings), "engine.warmup", 0);
+    struct kvt_error error;
+    json_t *entry =
+        infer->client && n > 0 ? kvt_json_parse(line->data, line->length, NULL, &error) : NULL;
+    if (!entry)
+        return;
+    struct kvt_request_settings settings = infer->window.request;
+    settings.nonce = true;
+    for (long long i = 0; i < n; i++) {
+        const struct kvt_run *run = &infer->grid.runs[(size_t)i % infer->grid.n_runs];
+        struct kvt_exchange exchange = {.endpoint = run->endpoint, .done = ignore_answer};
+        /* Repeats count down from -1, so that no warm-up shares its nonce with a real request. */
+        if (kvt_request_build(&exchange.request, &settings, &infer->grid, run, entry,
+                              (long)(-1 - i), NULL, &error) != 0)
+            break;
+        kvt_client_submit(infer->client, &exchange);
+        while (kvt_client_pending(infer->client) > 0 && !interrupted)
+            if (kvt_client_step(infer->client, 0.2, -1, &error) != 0)
+                give_up(infer, &error);
+        if (interrupted)
+            wind_down(infer);
+        kvt_exchange_free(&exchange);
+    }
+    json_decref(entry);
+}
+
+/* --- lines ---------------------------------------------------------------------------------------
+ */
+
+static void take_entry(struct infer *infer, const struct kvt_line *line)
+{
+    struct kvt_error error;
+    bool first = !infer->open;
+    if (first)
+        open_grid(infer);
+    if (preflight_only) {
+        note_candidate(infer, line);
+        return;
+    }
+    if (first && infer->candidates.n > 0)
+        run_preflight(infer);
+    if (first) {
+        warm_up(infer, line);
+        if (kvt_window_runs(&infer->window, &error) != 0)
+            give_up(infer, &error);
+    }
+    if (kvt_window_entry(&infer->window, line, &error) == 0) {
+        infer->n_entries++;
+        return;
+    }
+    if (error.code != KVT_DATA)
+        give_up(infer, &error);
+    if (!common.skip_bad)
+        drain(infer); /* everything before the bad line is written first */
+    kvt_stage_bad(&infer->stage, line, error.text);
+}
+
+static void take_experiment(struct infer *infer, const struct kvt_line *line)
+{
+    static const char *const sections[] = {"model", "engine", "kv", "decoding", NULL};
+    struct kvt_error error;
+    drain(infer); /* its entries belong to the settings before */
+    close_grid(infer);
+    json_t *record = kvt_json_parse(line->data, line->length, NULL, &error);
+    if (!record) {
+        kvt_stage_bad(&infer->stage, line, error.text);
+        return;
+    }
+    free(infer->exp_group_id);
+    const char *group = kvt_json_text(record, "exp_group_id", NULL);
+    infer->exp_group_id = group ? kvt_strdup(group) : NULL;
+    if (preflight_only)
+        kvt_settings_stream(&infer->settings, json_object_get(record, "config"));
+    else if (kvt_settings_experiment(&infer->settings, sections, &infer->stage, line, &error) != 0)
+        kvt_stage_bad(&infer->stage, line, error.text);
+    json_decref(record);
+}
+
+static bool own_meta(const struct kvt_line *line)
+{
+    struct kvt_member stage;
+    return strcmp(line->kind, "meta") == 0 &&
+           kvt_scan_find(line->data, line->length, "stage", &stage) && stage.value_length == 11 &&
+           memcmp(stage.value, "\"kvt-infer\"", 11) == 0;
+}
+
+static void take_line(struct infer *infer, const struct kvt_line *line)
+{
+    if (strcmp(line->kind, "entry") == 0)
+        take_entry(infer, line);
+    else if (strcmp(line->kind, "experiment") == 0)
+        take_experiment(infer, line);
+    else if (preflight_only || strcmp(line->kind, "run") == 0 ||
+             strcmp(line->kind, "response") == 0 || own_meta(line))
+        return;
+    else if (infer->open)
+        kvt_window_line(&infer->window, line);
+    else
+        kvt_stage_copy(&infer->stage, line);
+}
+
+/* --probe: the whole input, so that the preflight can choose among all entries. */
+static void probe_first(struct infer *infer)
+{
+    struct held {
+        struct kvt_line line;
+        char *text;
+    } *held = NULL;
+    size_t n = 0, capacity = 0;
+    struct kvt_line line;
+    while (!interrupted && kvt_stage_next(&infer->stage, &line)) {
+        kvt_grow(&held, &capacity, n, sizeof *held);
+        held[n] = (struct held){line, kvt_strndup(line.data, line.length)};
+        held[n].line.data = held[n].text;
+        if (strcmp(line.kind, "entry") == 0)
+            note_candidate(infer, &held[n].line);
+        n++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        make_room(infer);
+        take_line(infer, &held[i].line);
+        free(held[i].text);
+    }
+    free(held);
+}
+
+/* Called by the stage before a fatal error of the input ends the process. */
+static void on_abort(void *context)
+{
+    struct infer *infer = context;
+    if (ferror(stdout)) {
+        bool pipe_closed = errno == EPIPE;
+        struct kvt_error ignored;
+        kvt_journal_close(&infer->journal, &ignored);
+        if (pipe_closed) /* the reader has gone, which is no error: end as any filter does */
+            die_by_signal(SIGPIPE);
+        return; /* the stage says why it cannot write */
+    }
+    drain(infer);
+    fflush(stdout);
+}
+
+static void finish(struct infer *infer)
+{
+    struct kvt_error error;
+    size_t missing = infer->open ? infer->window.tally.missing : 0;
+    if (infer->open && !preflight_only)
+        summary(infer);
+    close_grid(infer);
+    if (kvt_journal_close(&infer->journal, &error) != 0)
+        kvt_die_error(&error);
+    if (preflight_only)
+        return;
+    kvt_stage_close(&infer->stage, infer->settings.options);
+    if (missing)
+        kvt_die(KVT_DATA,
+                "%zu requests are not in the journal %s; without --offline they are asked", missing,
+                journal_path);
+    if (infer->n_asked && infer->n_failed >= infer->n_asked)
+        kvt_die(KVT_SYSTEM, "every request failed; see the error member of the responses");
+}
+
+int main(int argc, char **argv)
+{
+    struct kvt_arguments arguments;
+    struct infer infer = {.start = kvt_clock_monotonic()};
+    struct kvt_error error;
+    struct kvt_line line;
+    kvt_options_parse(argc, argv, &usage, &arguments);
+    if (offline && !journal_path)
+        kvt_die(KVT_USAGE, "--offline needs --journal: it only re-emits what a journal holds");
+    kvt_settings_open(&infer.settings, common.config, &arguments);
+    flags_to_settings(&infer.settings);
+    if (kvt_journal_open(&infer.journal, journal_path, offline != 0, &error) != 0)
+        kvt_die_error(&error);
+    kvt_stage_open(&infer.stage, "kvt-infer", &common, &arguments);
+    infer.stage.abort_hook = on_abort;
+    infer.stage.abort_context = &infer;
+    catch_signals();
+
+    if (probe && !preflight_only) {
+        probe_first(&infer);
+    } else {
+        for (make_room(&infer); kvt_stage_next(&infer.stage, &line); make_room(&infer))
+            take_line(&infer, &line);
+    }
+    if (interrupted)
+        wind_down(&infer);
+    if (preflight_only && infer.open)
+        run_preflight(&infer);
+    else
+        drain(&infer);
+    finish(&infer);
+    kvt_candidates_free(&infer.candidates);
+    free(infer.exp_group_id);
+    kvt_settings_close(&infer.settings);
+    kvt_arguments_free(&arguments);
+    return KVT_OK;
+}
