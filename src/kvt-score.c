@@ -16,7 +16,7 @@
 #include "text/declared.h"
 #include "text/failure.h"
 #include "text/metric.h"
-#include "text/task.h"
+#include "text/scored_task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +268,7 @@ static int on_row(struct scorer *scorer, const struct kvt_line *line, const stru
 {
     static const char *const mine[] = {"score", "failure", "failures_unobservable", NULL};
     const struct kvt_rule *rule = rule_of(scorer, row);
-    const struct kvt_task *task = rule->declared.task;
+    const struct kvt_scored_task *task = rule->declared.task;
     if (task->refused)
         return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
                         task->name, task->refused);
@@ -313,7 +313,7 @@ static void print_list(void)
 {
     for (const struct kvt_metric *metric = kvt_metrics; metric->name; metric++)
         printf("metric\t%s\t%s\t%s\n", metric->name, metric->backend, metric->help);
-    for (const struct kvt_task *task = kvt_tasks; task->name; task++)
+    for (const struct kvt_scored_task *task = kvt_scored_tasks; task->name; task++)
         printf("task\t%s\t%s\t%s%s%s%s%s\n", task->name, task->refused ? "-" : task->metric,
                task->first_line ? "first line only; " : "",
                task->answers_end ? "answers end; " : "",

@@ -9,13 +9,14 @@
 /* A rule and what it owns. */
 struct entry {
     const char *name; /* of a task in scoring.tasks; NULL for the built-in ones */
-    struct kvt_task task;
+    struct kvt_scored_task task;
     struct kvt_rule rule;
     const char **abstentions; /* owned list of borrowed strings, or NULL */
 };
 
 struct kvt_rules {
-    struct entry *entries; /* scoring.tasks first, then kvt_tasks in order, then kvt_task_other */
+    struct entry *entries; /* scoring.tasks first, then kvt_scored_tasks in order, then
+                              kvt_scored_task_other */
     size_t count, n_named;
     struct kvt_pattern **refusals;
     size_t n_refusals;
@@ -69,7 +70,7 @@ static int read_named(struct entry *entry, const char *name, const json_t *said,
                             name, key);
     }
     entry->name = name;
-    entry->task = *kvt_task_find(name);
+    entry->task = *kvt_scored_task_find(name);
     entry->task.name = name;
     entry->task.metric = kvt_json_text(said, "metric", entry->task.metric);
     entry->task.first_line = kvt_json_bool(said, "first_line", entry->task.first_line);
@@ -130,7 +131,7 @@ static int build(struct kvt_rules *rules, const json_t *scoring, struct kvt_erro
 {
     const json_t *named = json_object_get(scoring, "tasks");
     size_t n_builtin = 0;
-    while (kvt_tasks[n_builtin].name)
+    while (kvt_scored_tasks[n_builtin].name)
         n_builtin++;
     rules->n_named = json_object_size(named);
     rules->entries = kvt_alloc_zero(rules->n_named + n_builtin + 1, sizeof *rules->entries);
@@ -147,7 +148,7 @@ static int build(struct kvt_rules *rules, const json_t *scoring, struct kvt_erro
     }
     for (size_t i = 0; i <= n_builtin; i++) {
         struct entry *entry = &rules->entries[rules->count++];
-        entry->task = i < n_builtin ? kvt_tasks[i] : kvt_task_other;
+        entry->task = i < n_builtin ? kvt_scored_tasks[i] : kvt_scored_task_other;
         if (complete(rules, entry, scoring, error) != 0)
             return -1;
     }
@@ -183,8 +184,8 @@ const struct kvt_rule *kvt_rules_find(const struct kvt_rules *rules, const char 
     for (size_t i = 0; task && i < rules->n_named; i++)
         if (strcmp(rules->entries[i].name, task) == 0)
             return &rules->entries[i].rule;
-    const struct kvt_task *found = kvt_task_find(task);
-    size_t place =
-        found == &kvt_task_other ? rules->count - rules->n_named - 1 : (size_t)(found - kvt_tasks);
+    const struct kvt_scored_task *found = kvt_scored_task_find(task);
+    size_t place = found == &kvt_scored_task_other ? rules->count - rules->n_named - 1
+                                                   : (size_t)(found - kvt_scored_tasks);
     return &rules->entries[rules->n_named + place].rule;
 }

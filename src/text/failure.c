@@ -87,7 +87,7 @@ static int is_truncated(const struct kvt_answer *answer, const char *type,
                         struct kvt_failure *failure, struct kvt_error *error)
 {
     (void)type, (void)error;
-    const struct kvt_task *task = answer->declared->task;
+    const struct kvt_scored_task *task = answer->declared->task;
     if (!answer->finish_reason || !task->answers_end || (task->first_line && answer->line_complete))
         return 0;
     if (strcasecmp(answer->finish_reason, "length") != 0 &&

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "text/pattern.h"
-#include "text/task.h"
+#include "text/scored_task.h"
 #include "text/unicode.h"
 #include "text/words.h"
 
@@ -19,7 +19,7 @@
 
 /* What a task declares, with the settings laid on top and the patterns compiled. */
 struct kvt_declared {
-    const struct kvt_task *task;
+    const struct kvt_scored_task *task;
     const char *const *abstentions; /* NULL-terminated, or NULL */
     struct kvt_pattern *format;     /* or NULL */
     struct kvt_pattern **refusals;

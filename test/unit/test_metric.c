@@ -7,7 +7,7 @@
 
 #include "text/metric.h"
 #include "text/normalize.h"
-#include "text/task.h"
+#include "text/scored_task.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -245,12 +245,13 @@ static void test_spans(void)
     ok(line.length == 1 && complete, "a \\r in front is a line of its own");
     line = kvt_span_first_line(span("x"), &complete);
     ok(line.length == 1 && !complete, "an unfinished line");
-    is_text(kvt_task_find("longbench_qasper_e")->name, "qasper", "names of other harnesses");
-    is_text(kvt_task_find("niah_multikey_2")->metric, "string_match_all", "a family of tasks");
-    is_text(kvt_task_find("passage_retrieval_en")->name, "passage_retrieval_en",
+    is_text(kvt_scored_task_find("longbench_qasper_e")->name, "qasper", "names of other harnesses");
+    is_text(kvt_scored_task_find("niah_multikey_2")->metric, "string_match_all",
+            "a family of tasks");
+    is_text(kvt_scored_task_find("passage_retrieval_en")->name, "passage_retrieval_en",
             "an ending is not mistaken");
-    is_text(kvt_task_find("riddles")->metric, "qa_f1", "an unknown task gets F1");
-    ok(kvt_task_find("dureader")->refused && !kvt_task_find("lsht")->refused,
+    is_text(kvt_scored_task_find("riddles")->metric, "qa_f1", "an unknown task gets F1");
+    ok(kvt_scored_task_find("dureader")->refused && !kvt_scored_task_find("lsht")->refused,
        "tasks that need word segmentation are refused");
 }
 

@@ -1,4 +1,4 @@
-#include "text/task.h"
+#include "text/scored_task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +12,14 @@ static const char *const unanswerable[] = {"unanswerable", NULL};
     "its metric needs jieba's Chinese word segmentation, which is not part of this program, and "  \
     "scores without it would be wrong"
 
-const struct kvt_task kvt_task_other = {"other", "qa_f1", false, false, true, NULL, NULL, NULL};
+const struct kvt_scored_task kvt_scored_task_other = {"other", "qa_f1", false, false,
+                                                      true,    NULL,    NULL,  NULL};
 
 /* LongBench v1: config/dataset2prompt.json asks for the forms and the abstention given here.
  * Summaries and code are cut by the benchmark's own cap as a rule, so there the cap is no failure.
  */
 /* clang-format off */
-const struct kvt_task kvt_tasks[] = {
+const struct kvt_scored_task kvt_scored_tasks[] = {
     {"recall", "em", false, true, true, not_stated, RECALL_FORM, NULL},
 
     {"narrativeqa", "qa_f1", false, true, true, NULL, NULL, NULL},
@@ -54,9 +55,9 @@ const struct kvt_task kvt_tasks[] = {
 };
 /* clang-format on */
 
-static const struct kvt_task *exactly(const char *name, size_t length)
+static const struct kvt_scored_task *exactly(const char *name, size_t length)
 {
-    for (const struct kvt_task *task = kvt_tasks; task->name; task++) {
+    for (const struct kvt_scored_task *task = kvt_scored_tasks; task->name; task++) {
         size_t own = strlen(task->name);
         bool open = task->name[own - 1] == '*';
         if (open ? length >= own - 1 && memcmp(task->name, name, own - 1) == 0
@@ -66,12 +67,12 @@ static const struct kvt_task *exactly(const char *name, size_t length)
     return NULL;
 }
 
-const struct kvt_task *kvt_task_find(const char *name)
+const struct kvt_scored_task *kvt_scored_task_find(const char *name)
 {
     if (!name)
-        return &kvt_task_other;
+        return &kvt_scored_task_other;
     size_t length = strlen(name);
-    const struct kvt_task *task = exactly(name, length);
+    const struct kvt_scored_task *task = exactly(name, length);
     static const char prefix[] = "longbench_";
     if (!task && strncmp(name, prefix, sizeof prefix - 1) == 0) {
         name += sizeof prefix - 1;
@@ -80,5 +81,5 @@ const struct kvt_task *kvt_task_find(const char *name)
     }
     if (!task && length > 2 && memcmp(name + length - 2, "_e", 2) == 0)
         task = exactly(name, length - 2);
-    return task ? task : &kvt_task_other;
+    return task ? task : &kvt_scored_task_other;
 }
