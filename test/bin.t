@@ -1,0 +1,171 @@
+#!/bin/bash
+# kvt-bin: determinism, nested order, ties, truncation, errors that name the line, --count.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+export SOURCE_DATE_EPOCH=1700000000
+unset KVT_GIT_HASH
+
+model=examples/recall/recall.gguf
+rows=examples/recall/recall.jsonl
+bin() { kvt-bin --no-meta --tokenizer="$model" "$@"; }
+entries() { jq -r 'select(.kind == "entry") | [.bin_idx, .rank, .example_id] | @tsv'; }
+
+# the example's questions
+ok "the example's questions are binned" bin -c config/snapkv.json "$rows"
+cp "$scratch/.out" "$scratch/a"
+ok "its records are as the contract says" kvt-lint "$scratch/a"
+is "experiment, dataset, bins, entries, in this order" "$(jq -r .kind "$scratch/a" | uniq | paste -sd,)" \
+    experiment,dataset,bin,entry
+is "entries by bin and rank" "$(entries <"$scratch/a")" "$(entries <"$scratch/a" | sort -n -k1,1 -k2,2)"
+bin -c config/snapkv.json <"$rows" >"$scratch/b"
+is "the same bytes from standard input" "$(sha256sum <"$scratch/b")" "$(sha256sum <"$scratch/a")"
+bin -c config/snapkv.json --threads=1 "$rows" >"$scratch/b"
+is "and with one thread" "$(sha256sum <"$scratch/b")" "$(sha256sum <"$scratch/a")"
+shuf --random-source="$rows" "$rows" | bin -c config/snapkv.json >"$scratch/b"
+is "the order does not depend on the order of the rows" "$(entries <"$scratch/b")" "$(entries <"$scratch/a")"
+is "every question is in exactly one bin" \
+    "$(jq -s 'map(select(.kind == "bin").n_examples) | add' "$scratch/a")" "$(wc -l <"$rows")"
+is "bins hold what they say" "$(jq -s 'map(select(.kind == "entry")) as $e | map(select(.kind == "bin")) | all(. as $b |
+    $e | map(select(.bin_idx == $b.bin_idx)) | length == $b.n_selected and all(.token_len >= $b.token_min and
+    .token_len <= $b.token_max))' "$scratch/a")" true
+jq -c 'select(.kind == "entry") | {text: (" " + .messages[0].content + " answer :")}' "$scratch/a" |
+    kvt-bin --count --special --tokenizer="$model" | jq .n >"$scratch/counts"
+is "token_len is the whole prompt, BOS and generation prompt included" \
+    "$(jq 'select(.kind == "entry").token_len' "$scratch/a" | paste -sd,)" "$(paste -sd, "$scratch/counts")"
+for n in 5 12; do
+    bin -c config/snapkv.json --n-per-bin=$n "$rows" | entries >"$scratch/few"
+    is "n_per_bin=$n is the beginning of every bin" "$(cat "$scratch/few")" \
+        "$(entries <"$scratch/a" | awk -v n=$n '$2 < n')"
+done
+is "a number for each bin" "$(bin --n-per-bin=1,2,3,4,0 "$rows" | jq -c 'select(.kind == "bin").n_selected' |
+    paste -sd,)" 1,2,3,4,0
+is "another seed, another order" "$(bin --seed=2 --n-per-bin=5 "$rows" | entries | cksum)" \
+    "$(bin --seed=2 --n-per-bin=5 "$rows" | entries | cksum)"
+if [ "$(bin --seed=2 --n-per-bin=5 "$rows" | entries)" != "$(bin --n-per-bin=5 "$rows" | entries)" ]; then
+    pass "seeds differ"
+else
+    fail "seeds differ" "seed 2 gives the order of seed 1"
+fi
+echo '{"dataset":{"ids":["q03-1","q11-4"]}}' >"$scratch/pinned.json"
+is "pinned ids, and only these" "$(bin -c "$scratch/pinned.json" "$rows" |
+    jq -r 'select(.kind == "entry").example_id' | sort | paste -sd,)" q03-1,q11-4
+echo '{"dataset":{"ids":["nobody"]}}' >"$scratch/pinned.json"
+fails 1 "a pinned id that no row has" bin -c "$scratch/pinned.json" "$rows"
+like "is named" "$(cat "$scratch/.err")" 'dataset.ids names nobody'
+
+# the two parts, and the question first
+bin -c config/snapkv-context.json --n-per-bin=1 "$rows" >"$scratch/parts"
+is "compress_after=context: two text parts that make the same text" \
+    "$(jq -c 'select(.kind == "entry").messages[0].content | [length, .[0].type, (map(.text) | join(""))]' "$scratch/parts" | cksum)" \
+    "$(bin -c config/snapkv.json --n-per-bin=1 "$rows" | jq -c 'select(.kind == "entry") | [2, "text", .messages[0].content]' | cksum)"
+is "the second part starts at the question" \
+    "$(jq -r 'select(.kind == "entry") | .messages[0].content[1].text == " question : " + .question' "$scratch/parts" | uniq)" true
+is "the question first" "$(bin --question=first --n-per-bin=1 "$rows" |
+    jq -r 'select(.kind == "entry") | .messages[0].content == "question : " + .question + " context : " + .context' | uniq)" true
+fails 2 "question first and compress_after=context exclude each other" bin -c config/snapkv-context.json --question=first "$rows"
+
+# small rows of our own
+row() { # ID WORDS [more members]
+    local text=''
+    for _ in $(seq "$2"); do text="$text ned"; done
+    printf '{"_id":"%s","input":"where ?","context":"%s","answers":["old arch"]%s}\n' "$1" "${text# }" "${3:-}"
+}
+i=0
+for n in 3 3 3 3 3 3 3 9; do row "r$((++i))" $n; done >"$scratch/ties"
+bin --bins=4 "$scratch/ties" >"$scratch/out" 2>"$scratch/err"
+is "ties stay together, empty bins are left out" "$(jq -c 'select(.kind == "bin") | [.bin_idx, .n_examples]' "$scratch/out" |
+    paste -sd' ')" '[0,7] [1,1]'
+like "and it is said" "$(cat "$scratch/err")" '2 bins instead of 4'
+is "the manifest says how many were asked for" "$(jq -c 'select(.kind == "dataset") | [.n_bins, .n_bins_asked]' "$scratch/out")" '[2,4]'
+row one 5 >"$scratch/one"
+is "one question is one bin" "$(bin --bins=3 "$scratch/one" 2>/dev/null | jq -r .kind | paste -sd,)" experiment,dataset,bin,entry
+is "edges are type-7 quantiles" "$(for n in 1 2 3 4 10; do row "e$n" $n; done | bin --bins=2 |
+    jq -c 'select(.kind == "dataset").edges | map(. - 9)')" '[1,3,10]' # 9 tokens that are not the words
+row x 4 ',"dataset":"recall","kind":"where","cluster":7,"depth":0.25,"all_classes":null,"language":"en"' >"$scratch/extra"
+is "other members go to meta, a kind of their own too" "$(bin "$scratch/extra" 2>/dev/null | jq -c 'select(.kind == "entry") |
+    [.cluster, .meta.kind, .meta.depth, .meta.language, .meta.max_tokens]')" '["7","where",0.25,"en",40]'
+
+# templates
+echo '{"qasper":"A {{x}} {context} B {input} C","lcc":"{context}!"}' >"$scratch/templates"
+row l1 3 ',"dataset":"lcc"' >"$scratch/lcc"
+row q1 3 ',"dataset":"qasper_e"' >"$scratch/qasper"
+is "a template file fills the prompt in" "$(bin --templates="$scratch/templates" "$scratch/qasper" 2>/dev/null |
+    jq -r 'select(.kind == "entry").messages[0].content')" 'A {x} ned ned ned B where ? C'
+is "tasks without a chat template have a prompt" "$(bin --templates="$scratch/templates" "$scratch/lcc" 2>/dev/null |
+    jq -c 'select(.kind == "entry") | [.prompt, .messages, .meta.max_tokens]')" '["ned ned ned!",null,64]'
+fails 2 "a LongBench task without its template is refused" bin "$scratch/qasper"
+like "with the remedy" "$(cat "$scratch/.err")" 'dataset2prompt.json with --templates'
+echo '{"qasper":"{context} {question}"}' >"$scratch/bad-templates"
+fails 2 "a template with an unknown place is refused" bin --templates="$scratch/bad-templates" "$scratch/qasper"
+row g1 2 ',"dataset":"mine"' >"$scratch/mine"
+is "an unknown task gets the generic template" "$(bin "$scratch/mine" 2>/dev/null | jq -r 'select(.kind == "entry").messages[0].content')" \
+    $'ned ned\n\nQuestion: where ?\nAnswer:'
+
+# truncation
+row long 50 >"$scratch/long"
+is "the middle is cut out: half the tokens from each end, BOS among the first" \
+    "$(bin --max-prompt-tokens=20 "$scratch/long" 2>/dev/null | jq -r 'select(.kind == "entry").messages[0].content')" \
+    'context : ned ned ned ned ned ned ned ned ned ned ned ned question : where ?'
+is "and recorded" "$(bin --max-prompt-tokens=20 "$scratch/long" 2>/dev/null |
+    jq -c 'select(.kind == "entry") | [.token_len, .meta.truncated, .meta.tokens_untruncated]')" '[21,true,58]'
+{ row short 2; cat "$scratch/long"; } >"$scratch/two"
+is "or the row is dropped" "$(bin --overlong=drop --max-prompt-tokens=20 --bins=1 "$scratch/two" 2>"$scratch/err" |
+    jq -c 'select(.kind == "dataset") | [.n_examples, .n_dropped]')" '[1,1]'
+like "and it is said" "$(cat "$scratch/err")" '1 of 2 rows are longer than 20 tokens'
+
+# bad input
+bad() { # NAME ROW REGEX
+    { row good 3; printf '%s\n' "$2"; } >"$scratch/bad"
+    fails 1 "$1" bin "$scratch/bad"
+    like "$1: the line is named" "$(cat "$scratch/.err")" "^kvt-bin: $scratch/bad:2: .*$3"
+    is "$1: nothing is half-written" "$(wc -c <"$scratch/.out")" 0
+}
+bad "not JSON" '{"_id":"x",' 'not a JSON object'
+bad "no id" '{"input":"","context":"","answers":[]}' 'no _id'
+bad "no context" '{"_id":"x","input":"","answers":[]}' 'no context'
+bad "answers that are not a list" '{"_id":"x","input":"","context":"","answers":"a"}' 'answers is not a list'
+bad "an answer that is not a text" '{"_id":"x","input":"","context":"","answers":["a",1]}' 'answers\[1\] is not a string'
+bad "an id used twice" "$(row good 4)" "the id good was used before, at $scratch/bad:1"
+bad "a broken value" '{"_id":"x","input":tru,"context":"","answers":[]}' 'not JSON'
+{ row a 1; echo '{"_id":"b"}'; row c 2; } >"$scratch/bad"
+ok "--skip-bad goes on" bin --bins=1 --skip-bad "$scratch/aside" "$scratch/bad"
+is "with the rest" "$(jq -c 'select(.kind == "dataset").n_examples' "$scratch/.out")" 2
+is "and keeps the line" "$(cat "$scratch/aside")" '{"_id":"b"}'
+is "lone surrogates and U+0000 become U+FFFD, counted" "$(printf '%s\n' \
+    '{"_id":"s","input":"a\ud800b\u0000c","context":"x","answers":[]}' | bin --bins=1 |
+    jq -c 'select(.kind == "entry") | [.question, .meta.replaced]')" '["a�b�c",2]'
+fails 1 "no question at all" bin /dev/null
+fails 2 "no tokenizer" kvt-bin "$scratch/one"
+fails 3 "a full disk" bash -c "kvt-bin --tokenizer=$model $rows >/dev/full"
+kvt-bin --tokenizer="$model" "$rows" 2>"$scratch/err" | head -n 1 >/dev/null
+is "a closed pipe ends it quietly" "${PIPESTATUS[0]} $(cat "$scratch/err")" '141 '
+fails 2 "--ids without --count" bin --ids "$scratch/one"
+fails 2 "a list of the wrong length" bin --n-per-bin=1,2 "$rows"
+
+# replays and secrets
+kvt-bin -c config/snapkv.json "$rows" >"$scratch/stream"
+printf '%s\n' '{"kind":"run","run_id":"r"}' '{"kind":"meta","stage":"kvt-infer"}' >"$scratch/foreign"
+cat "$scratch/stream" "$scratch/foreign" "$rows" | kvt-bin >"$scratch/again"
+is "what kvt-bin makes itself is dropped, the rest passes; the stream's settings count" \
+    "$(head -n -1 "$scratch/again")" "$(head -n -1 "$scratch/stream"; cat "$scratch/foreign")"
+is "one meta of its own" "$(grep -c '"stage":"kvt-bin"' "$scratch/again")" 1
+echo '{"engine":{"base_url":"http://me:secret@host:1/v1?key=secret","endpoints":{"0.5":"http://a:secret@h/"}}}' >"$scratch/secret.json"
+is "no credentials in the manifest" "$(bin -c "$scratch/secret.json" "$scratch/one" 2>/dev/null | jq -c 'select(.kind == "experiment").config.engine |
+    [.base_url, .endpoints]')" '["http://host:1/v1",{"0.5":"http://h/"}]'
+is "the commit is recorded" "$(KVT_GIT_HASH=abc bin "$scratch/one" 2>/dev/null | jq -r 'select(.kind == "experiment") | .git_hash + " " + .created_at')" \
+    'abc 2023-11-14T22:13:20Z'
+
+# --count
+count() { kvt-bin --count --tokenizer="$model" "$@"; }
+is "counts" "$(printf '%s\n' '{"text":" ned keeps"}' '{"text":""}' | count)" $'{"n":2}\n{"n":0}'
+is "ids" "$(echo '{"text":" ned<|end|>"}' | count --ids)" "$(echo '{"text":" ned<|end|>"}' | count --ids)"
+is "a special token is one token, or ordinary text" "$(echo '{"x":"<|end|>"}' | count --field=x; echo '{"x":"<|end|>"}' |
+    count --field=x --ordinary)" $'{"n":1}\n{"n":5}'
+is "U+0000 is a character" "$(printf '%s\n' '{"text":"\u0000\u0000"}' | count)" '{"n":2}'
+printf '%s\n' '{"text":"a"}' '{"txt":"a"}' >"$scratch/texts"
+fails 1 "a line without the member" count "$scratch/texts"
+like "is named" "$(cat "$scratch/.err")" "texts:2: .*no member \"text\""
+is "what came before is written" "$(cat "$scratch/.out")" '{"n":1}'
+fails 1 "a text that is not a string" count <<<'{"text":1}'
+fails 3 "a full disk under --count" bash -c "echo '{\"text\":\"a\"}' | kvt-bin --count --tokenizer=$model >/dev/full"
+done_testing
