@@ -23,6 +23,8 @@ static int by_p(const void *a, const void *b)
 
 double kvt_family_binomial_p(struct kvt_family_cell cell, double chance)
 {
+    if (cell.m < 0)
+        return cell.p;
     return cell.m > 0 ? kvt_distribution_binomial_upper(cell.x, cell.m, chance) : 1;
 }
 
@@ -30,7 +32,7 @@ double kvt_family_binomial_p(struct kvt_family_cell cell, double chance)
  * table. */
 static double *tail_table(long m, double chance)
 {
-    if (m > TABLE_LIMIT || pow(fmin(chance, 1 - chance), (double)m) < 1e-290)
+    if (m < 0 || m > TABLE_LIMIT || pow(fmin(chance, 1 - chance), (double)m) < 1e-290)
         return NULL;
     double *tails = kvt_alloc_array((size_t)m + 1, sizeof *tails);
     double mass = pow(chance, (double)m), sum = 0, odds = (1 - chance) / chance;
@@ -42,10 +44,14 @@ static double *tail_table(long m, double chance)
     return tails;
 }
 
-/* The largest attainable tail probability <= p of a cell with m discordant pairs, 0 if none. */
-static double attainable(long m, double chance, const double *tails, double p)
+/* The largest attainable tail probability <= p of a cell, 0 if none. */
+static double attainable(const struct kvt_family_cell *cell, double chance, const double *tails,
+                         double p)
 {
     double limit = p * (1 + 1e-9);
+    long m = cell->m;
+    if (m < 0)
+        return limit < cell->floor ? 0 : p;
     long low = 0, high = m + 1; /* tail(low) > limit or low = 0; tail(high) = 0 */
     if (limit >= 1)
         return 1;
@@ -67,18 +73,22 @@ void kvt_family_step_down(const struct kvt_family_cell *cells, size_t n, double 
 {
     struct indexed *order = kvt_alloc_array(n, sizeof *order);
     double **tails = kvt_alloc_array(n, sizeof *tails);
+    size_t size = 0;
     for (size_t i = 0; i < n; i++) {
-        order[i] = (struct indexed){kvt_family_binomial_p(cells[i], chance), i};
+        double p = kvt_family_binomial_p(cells[i], chance);
         tails[i] = tail_table(cells[i].m, chance);
+        adjusted[i] = p;
         if (raw)
-            raw[i] = order[i].p;
+            raw[i] = p;
+        if (!isnan(p))
+            order[size++] = (struct indexed){p, i};
     }
-    qsort(order, n, sizeof *order, by_p);
+    qsort(order, size, sizeof *order, by_p);
     double running = 0;
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < size; j++) {
         double sum = 0;
-        for (size_t i = j; i < n && sum < 1; i++)
-            sum += attainable(cells[order[i].index].m, chance, tails[order[i].index], order[j].p);
+        for (size_t i = j; i < size && sum < 1; i++)
+            sum += attainable(&cells[order[i].index], chance, tails[order[i].index], order[j].p);
         running = fmax(running, fmin(1, sum));
         adjusted[order[j].index] = running;
     }

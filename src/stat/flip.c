@@ -4,6 +4,7 @@
 #include "stat/distribution.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -106,6 +107,22 @@ double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t f
         p = sampled_p(sizes, m, observed, tolerance, random, flips);
     free(sizes);
     return p;
+}
+
+double kvt_flip_floor(const double *d, size_t n, size_t flips)
+{
+    double smallest = INFINITY, largest = 0;
+    int m = 0;
+    for (size_t i = 0; i < n; i++) {
+        double size = fabs(d[i]);
+        if (size > 1e-12) {
+            smallest = fmin(smallest, size);
+            largest = fmax(largest, size);
+            m += m < 1000;
+        }
+    }
+    bool exact = m <= KVT_FLIP_EXACT || largest - smallest <= 1e-12;
+    return exact ? pow(0.5, m) : 1 / ((double)flips + 1);
 }
 
 static double window_statistic(long plus, long m)

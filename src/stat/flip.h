@@ -18,6 +18,9 @@ enum { KVT_FLIP_EXACT = 14 }; /* up to 2^14 sign patterns are enumerated */
  */
 double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t flips);
 
+/* The smallest p that kvt_flip_p could give for differences of these sizes. */
+double kvt_flip_floor(const double *d, size_t n, size_t flips);
+
 /* Discordant counts of one bin: n10 point the tested way, n01 the other way. */
 struct kvt_flip_counts {
     long n10, n01;

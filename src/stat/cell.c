@@ -1,0 +1,433 @@
+#include "stat/cell.h"
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "stat/family.h"
+#include "stat/flip.h"
+#include "stat/gaffke.h"
+#include "stat/quantile.h"
+#include "stat/retention.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *kvt_test_method_name(enum kvt_test_method method)
+{
+    static const char *const names[] = {"sign", "flip", "cluster_flip"};
+    return names[method];
+}
+
+static int by_cluster(const void *a, const void *b)
+{
+    const struct kvt_pair *x = *(const struct kvt_pair *const *)a;
+    const struct kvt_pair *y = *(const struct kvt_pair *const *)b;
+    if (x->cluster != y->cluster)
+        return x->cluster < y->cluster ? -1 : 1;
+    return (x > y) - (x < y); /* pairs come in entry order */
+}
+
+static const struct kvt_pair **cluster_order(const struct kvt_pair *pairs, size_t n)
+{
+    const struct kvt_pair **order = kvt_alloc_array(n, sizeof *order);
+    for (size_t i = 0; i < n; i++)
+        order[i] = &pairs[i];
+    if (n)
+        qsort(order, n, sizeof *order, by_cluster);
+    return order;
+}
+
+bool kvt_cells_clustered(const struct kvt_pairs *pairs)
+{
+    bool shared = false;
+    for (size_t from = 0, to; from < pairs->count && !shared; from = to) {
+        for (to = from; to < pairs->count && pairs->items[to].bin == pairs->items[from].bin;)
+            to++;
+        const struct kvt_pair **order = cluster_order(pairs->items + from, to - from);
+        for (size_t i = 1; i < to - from; i++)
+            shared |=
+                order[i]->cluster != KVT_NO_NAME && order[i]->cluster == order[i - 1]->cluster;
+        free(order);
+    }
+    return shared;
+}
+
+static bool is_bit(double score)
+{
+    return score == 0 || score == 1;
+}
+
+bool kvt_cells_binary(const struct kvt_pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++)
+        if (!is_bit(pairs->items[i].s1) || !is_bit(pairs->items[i].sk))
+            return false;
+    return true;
+}
+
+static void add_pair(struct kvt_unit *unit, const struct kvt_pair *pair)
+{
+    bool f1 = pair->f1 >= 0.5, fk = pair->fk >= 0.5;
+    double d = pair->s1 - pair->sk;
+    unit->n += 1;
+    unit->x += pair->tokens;
+    unit->s1 += pair->s1;
+    unit->sk += pair->sk;
+    unit->loss += d;
+    unit->lift += pair->fk - pair->f1;
+    unit->n_ref_ok += !f1;
+    unit->n_both_ok += !f1 && !fk;
+    if (!f1 && !fk)
+        unit->silent += d;
+    if (fk && !f1 && d > 0)
+        unit->fail_loss += d;
+    if (f1 && !fk && d < 0)
+        unit->fail_gain -= d;
+}
+
+struct kvt_unit *kvt_cells_units(const struct kvt_pair *pairs, size_t n, bool clustered,
+                                 size_t *n_units)
+{
+    struct kvt_unit *units = kvt_alloc_array(n, sizeof *units);
+    const struct kvt_pair **order = cluster_order(pairs, n);
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool joins = clustered && i && order[i]->cluster != KVT_NO_NAME &&
+                     order[i]->cluster == order[i - 1]->cluster;
+        if (!joins)
+            units[used++] = (struct kvt_unit){0};
+        add_pair(&units[used - 1], clustered ? order[i] : &pairs[i]);
+    }
+    for (size_t u = 0; u < used; u++) {
+        units[u].x /= units[u].n;
+        units[u].s1 /= units[u].n;
+        units[u].sk /= units[u].n;
+    }
+    free(order);
+    *n_units = used;
+    return units;
+}
+
+static void count_order(struct kvt_order_bin *bin, const struct kvt_unit *units, size_t n)
+{
+    const double least = 1e-12;
+    for (size_t u = 0; u < n; u++) {
+        bin->lift_n10 += units[u].lift > least;
+        bin->lift_n01 += units[u].lift < -least;
+        bin->n_ref_ok += units[u].n_ref_ok > 0;
+        bin->n_both_ok += units[u].n_both_ok > 0;
+        bin->fail_loss += units[u].fail_loss - units[u].fail_gain > least;
+        bin->fail_gain += units[u].fail_gain - units[u].fail_loss > least;
+        bin->silent_loss += units[u].silent > least;
+        bin->silent_gain += units[u].silent < -least;
+    }
+}
+
+struct test_context {
+    const struct kvt_procedure *procedure;
+    const char *name;
+    int bin;
+    bool clustered;
+};
+
+/* Tests sum(d) > 0: by sign where every |d| is 0 or 1 and units are entries, else by sign flips. */
+static void run_test(const struct test_context *context, const char *part, const double *d,
+                     size_t n, bool sign, struct kvt_test *test)
+{
+    test->method = sign                 ? KVT_TEST_SIGN
+                   : context->clustered ? KVT_TEST_CLUSTER_FLIP
+                                        : KVT_TEST_FLIP;
+    test->p_raw = test->p_adj = NAN;
+    test->floor = 1;
+    if (n == 0)
+        return;
+    if (sign) {
+        test->p_raw = kvt_family_binomial_p(
+            (struct kvt_family_cell){test->n10, test->n10 + test->n01, 0, 0}, 0.5);
+        return;
+    }
+    char purpose[512];
+    struct kvt_random random;
+    snprintf(purpose, sizeof purpose, "%s/%d/%s", context->name, context->bin, part);
+    kvt_random_stream(&random, context->procedure->seed, purpose);
+    test->p_raw = kvt_flip_p(d, n, &random, context->procedure->resamples);
+    test->floor = kvt_flip_floor(d, n, context->procedure->resamples);
+}
+
+static void count_signs(struct kvt_test *test, double difference)
+{
+    test->n10 += difference > 1e-12;
+    test->n01 += difference < -1e-12;
+}
+
+static void make_tests(struct kvt_cell *cell, const struct test_context *context,
+                       const struct kvt_pair *pairs, const struct kvt_unit *units, size_t n_units,
+                       bool binary)
+{
+    double *d = kvt_alloc_array(n_units, sizeof *d);
+    bool sign = !context->clustered;
+    for (size_t i = 0; i < cell->n_pairs; i++) {
+        count_signs(&cell->loss, pairs[i].s1 - pairs[i].sk);
+        count_signs(&cell->lift, pairs[i].fk - pairs[i].f1);
+        if (pairs[i].f1 < 0.5 && pairs[i].fk < 0.5)
+            count_signs(&cell->silent, pairs[i].s1 - pairs[i].sk);
+    }
+    for (size_t u = 0; u < n_units; u++)
+        d[u] = units[u].loss;
+    run_test(context, "loss", d, n_units, sign && binary, &cell->loss);
+    for (size_t u = 0; u < n_units; u++)
+        d[u] = units[u].silent;
+    run_test(context, "silent", d, n_units, sign && binary, &cell->silent);
+    for (size_t u = 0; u < n_units; u++)
+        d[u] = units[u].lift;
+    run_test(context, "lift", d, n_units, sign, &cell->lift);
+    free(d);
+}
+
+/*
+ * Churn against the noise of two identical runs: among entries that exactly one of {reference a,
+ * reference b, compressed} gets right, the compressed run is that one with chance 1/3 if nothing
+ * but noise is at work. Losses are left to the loss test.
+ */
+static void test_churn(struct kvt_cell *cell, const struct kvt_pair *pairs, bool clustered)
+{
+    bool control = false;
+    cell->churn.p_raw = cell->churn.p_adj = NAN;
+    for (size_t i = 0; i < cell->n_pairs; i++) {
+        cell->n_changed += pairs[i].changed;
+        if (!pairs[i].has_control)
+            continue;
+        control = true;
+        cell->floor_n++;
+        cell->floor_changed += pairs[i].control_changed;
+        int right = (pairs[i].s1 >= 0.5) + (pairs[i].sb >= 0.5) + (pairs[i].sk >= 0.5);
+        if (right == 1) {
+            cell->churn.n10 += pairs[i].sk >= 0.5;
+            cell->churn.n01 += pairs[i].sk < 0.5;
+        }
+    }
+    if (control && !clustered)
+        cell->churn.p_raw = kvt_family_binomial_p(
+            (struct kvt_family_cell){cell->churn.n10, cell->churn.n10 + cell->churn.n01, 0, 0},
+            1 / 3.0);
+}
+
+static void pair_ratio(const struct kvt_pair *pair, enum kvt_cell_ratio which, double *a, double *k)
+{
+    const double values[KVT_RATIO_COUNT][2] = {{pair->latency1, pair->latencyk},
+                                               {pair->ttft1, pair->ttftk},
+                                               {pair->itl1, pair->itlk},
+                                               {pair->bytes1, pair->bytesk},
+                                               {pair->peak1, pair->peakk}};
+    *a = values[which][0];
+    *k = values[which][1];
+}
+
+static void make_ratio(struct kvt_cell *cell, const struct kvt_pair *pairs,
+                       enum kvt_cell_ratio which, double level)
+{
+    double *logs = kvt_alloc_array(cell->n_pairs, sizeof *logs);
+    struct kvt_log_ratio *ratio = &cell->ratios[which];
+    for (size_t i = 0; i < cell->n_pairs; i++) {
+        double a, k;
+        pair_ratio(&pairs[i], which, &a, &k);
+        if (a > 0 && k > 0)
+            logs[ratio->n++] = log(k / a);
+    }
+    struct kvt_interval interval = kvt_interval_t(logs, ratio->n, level);
+    ratio->mean = kvt_quantile_mean(logs, ratio->n);
+    ratio->low = interval.low;
+    ratio->high = interval.high;
+    free(logs);
+}
+
+static void make_attribution(struct kvt_cell *cell, const struct kvt_pair *pairs)
+{
+    struct kvt_attribution *a = &cell->attribution;
+    double n = (double)cell->n_pairs, right = 0, without = 0, n_without = 0, drop = 0;
+    for (size_t i = 0; i < cell->n_pairs; i++) {
+        double d = pairs[i].s1 - pairs[i].sk;
+        drop += d;
+        right += pairs[i].s1 - pairs[i].fk_right;
+        if (pairs[i].f1 == 0 && pairs[i].fk == 0) {
+            without += d;
+            n_without += 1;
+        }
+    }
+    a->drop = n > 0 ? drop / n : NAN;
+    a->drop_failures_right = n > 0 ? right / n : NAN;
+    a->drop_without_failed = n_without > 0 ? without / n_without : NAN;
+    bool lost = a->drop > 1e-12;
+    a->share_generous = lost ? 1 - a->drop_failures_right / a->drop : NAN;
+    a->share_dropped = lost ? 1 - a->drop_without_failed / a->drop : NAN;
+    double infra = (double)cell->coverage.n_infra_run, all = n + infra;
+    double reference = cell->coverage.infra_reference_score;
+    a->drop_infra_low = all > 0 ? (drop + reference - infra) / all : NAN;
+    a->drop_infra_high = all > 0 ? (drop + reference) / all : NAN;
+}
+
+/* Means, bounds and retention; d is the loss of each unit. */
+static void make_means(struct kvt_cell *cell, const struct kvt_pair *pairs,
+                       const struct kvt_unit *units, size_t n, bool exact_binary, size_t n_bins,
+                       const struct kvt_procedure *procedure)
+{
+    double *d = kvt_alloc_array(n, sizeof *d), *s1 = kvt_alloc_array(n, sizeof *s1);
+    double *sk = kvt_alloc_array(n, sizeof *sk), sum1 = 0, sumk = 0;
+    for (size_t i = 0; i < cell->n_pairs; i++) {
+        sum1 += pairs[i].s1;
+        sumk += pairs[i].sk;
+        cell->ref_fail += pairs[i].f1 / (double)cell->n_pairs;
+        cell->run_fail += pairs[i].fk / (double)cell->n_pairs;
+    }
+    for (size_t u = 0; u < n; u++) {
+        s1[u] = units[u].s1;
+        sk[u] = units[u].sk;
+        d[u] = s1[u] - sk[u];
+    }
+    double size = cell->n_pairs ? (double)cell->n_pairs : NAN;
+    cell->ref_mean = sum1 / size;
+    cell->run_mean = sumk / size;
+    cell->delta_mean = (sumk - sum1) / size;
+    struct kvt_interval loss =
+        exact_binary
+            ? kvt_interval_bonett_price(cell->loss.n10, cell->loss.n01, (long)n, procedure->level)
+            : kvt_interval_difference(d, n, procedure->level);
+    cell->delta = (struct kvt_interval){-loss.high, -loss.low};
+    cell->loss_upper_each = kvt_gaffke_upper(d, n, procedure->alpha);
+    cell->loss_upper = kvt_gaffke_upper(d, n, procedure->alpha / (double)n_bins);
+    cell->baseline_floor = cell->n_pairs > 0 && !(sum1 > 0);
+    cell->retention = sum1 > 0 ? sumk / sum1 : NAN;
+    cell->retention_interval = kvt_retention_interval(s1, sk, n, procedure->level);
+    struct kvt_retention test = kvt_retention_test(s1, sk, n, procedure->collapse);
+    bool testable = n > 0 && !cell->baseline_floor;
+    cell->p_retained = cell->p_retained_adj = testable ? test.p_retained : NAN;
+    cell->p_collapsed = cell->p_collapsed_adj = testable ? test.p_collapsed : NAN;
+    free(d);
+    free(s1);
+    free(sk);
+}
+
+void kvt_cells_make(const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
+                    const char *name, struct kvt_cells *cells)
+{
+    *cells = (struct kvt_cells){.clustered = kvt_cells_clustered(pairs),
+                                .binary = kvt_cells_binary(pairs),
+                                .n_pairs = pairs->count,
+                                .count = pairs->n_bins};
+    cells->items = kvt_alloc_zero(pairs->n_bins, sizeof *cells->items);
+    for (size_t i = 0; i < pairs->count; i++)
+        cells->n_same_text += pairs->items[i].same_text;
+    size_t from = 0, n_tested = 0;
+    for (size_t b = 0; b < pairs->n_bins; b++) {
+        size_t to = from;
+        while (to < pairs->count && pairs->items[to].bin == pairs->bins[b].bin)
+            to++;
+        n_tested += to > from;
+        from = to;
+    }
+    from = 0;
+    for (size_t b = 0; b < pairs->n_bins; b++) {
+        struct kvt_cell *cell = &cells->items[b];
+        const struct kvt_pair *first = pairs->items + from;
+        cell->coverage = pairs->bins[b];
+        while (from + cell->n_pairs < pairs->count &&
+               first[cell->n_pairs].bin == pairs->bins[b].bin)
+            cell->n_pairs++;
+        from += cell->n_pairs;
+        struct kvt_unit *units =
+            kvt_cells_units(first, cell->n_pairs, cells->clustered, &cell->n_units);
+        struct test_context context = {procedure, name, pairs->bins[b].bin, cells->clustered};
+        make_tests(cell, &context, first, units, cell->n_units, cells->binary);
+        make_means(cell, first, units, cell->n_units, cells->binary && !cells->clustered,
+                   n_tested ? n_tested : 1, procedure);
+        test_churn(cell, first, cells->clustered);
+        count_order(&cell->order, units, cell->n_units);
+        for (int r = 0; r < KVT_RATIO_COUNT; r++)
+            make_ratio(cell, first, (enum kvt_cell_ratio)r, procedure->level);
+        make_attribution(cell, first);
+        free(units);
+    }
+}
+
+void kvt_cells_free(struct kvt_cells *cells)
+{
+    free(cells->items);
+    *cells = (struct kvt_cells){0};
+}
+
+/* A family's cells in one array, and the way back. */
+struct family {
+    struct kvt_family_cell *cells;
+    double *p, *adjusted;
+    struct kvt_cell **places;
+    size_t n;
+};
+
+static struct kvt_test *test_of(struct kvt_cell *cell, int which)
+{
+    struct kvt_test *tests[] = {&cell->loss, &cell->lift, &cell->silent, &cell->churn};
+    return tests[which];
+}
+
+static void adjust_tests(struct family *family, int which)
+{
+    double chance = which == 3 ? 1 / 3.0 : 0.5;
+    for (size_t i = 0; i < family->n; i++) {
+        const struct kvt_test *test = test_of(family->places[i], which);
+        bool sign = test->method == KVT_TEST_SIGN && !isnan(test->p_raw);
+        family->cells[i] = sign ? (struct kvt_family_cell){test->n10, test->n10 + test->n01, 0, 0}
+                                : (struct kvt_family_cell){0, -1, test->p_raw, test->floor};
+    }
+    kvt_family_step_down(family->cells, family->n, chance, NULL, family->adjusted);
+    for (size_t i = 0; i < family->n; i++)
+        test_of(family->places[i], which)->p_adj = family->adjusted[i];
+}
+
+static void adjust_retention(struct family *family, bool collapsed)
+{
+    for (size_t i = 0; i < family->n; i++)
+        family->p[i] = collapsed ? family->places[i]->p_collapsed : family->places[i]->p_retained;
+    kvt_family_holm(family->p, family->n, family->adjusted);
+    for (size_t i = 0; i < family->n; i++)
+        *(collapsed ? &family->places[i]->p_collapsed_adj : &family->places[i]->p_retained_adj) =
+            family->adjusted[i];
+}
+
+static void adjust_family(struct kvt_cells *list, size_t n, size_t from, bool all)
+{
+    struct family family = {0};
+    size_t total = 0;
+    for (size_t i = from; i < n; i++)
+        total += list[i].count;
+    family.cells = kvt_alloc_array(total, sizeof *family.cells);
+    family.p = kvt_alloc_array(total, sizeof *family.p);
+    family.adjusted = kvt_alloc_array(total, sizeof *family.adjusted);
+    family.places = kvt_alloc_array(total, sizeof(struct kvt_cell *));
+    for (size_t i = from; i < n; i++)
+        for (size_t b = 0; !list[i].control && b < list[i].count; b++)
+            if (all || list[i].study == list[from].study)
+                family.places[family.n++] = &list[i].items[b];
+    for (int which = 0; which < 4; which++)
+        adjust_tests(&family, which);
+    adjust_retention(&family, false);
+    adjust_retention(&family, true);
+    free(family.cells);
+    free(family.p);
+    free(family.adjusted);
+    free(family.places);
+}
+
+void kvt_cells_adjust(struct kvt_cells *list, size_t n, const struct kvt_procedure *procedure)
+{
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || (!procedure->family_all && list[i].study != list[i - 1].study))
+            adjust_family(list, n, i, procedure->family_all);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t b = 0; b < list[i].count; b++) {
+            struct kvt_cell *cell = &list[i].items[b];
+            cell->order.loss_p = cell->loss.p_adj;
+            cell->order.lift_p = cell->lift.p_adj;
+            cell->order.silent_p = cell->silent.p_adj;
+        }
+    }
+}

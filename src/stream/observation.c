@@ -1,0 +1,543 @@
+#include "stream/observation.h"
+
+#include "core/memory.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t hash_bytes(const char *data, size_t length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then a finaliser: low bits are used */
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)data[i]) * UINT64_C(0x100000001b3);
+    hash ^= hash >> 32;
+    hash *= UINT64_C(0xd6e8feb86659fd93);
+    return hash ^ hash >> 32;
+}
+
+void kvt_names_rehash(struct kvt_names *names, size_t n_slots)
+{
+    free(names->slots);
+    names->slots = kvt_alloc_array(n_slots, sizeof *names->slots);
+    names->n_slots = n_slots;
+    memset(names->slots, 0xff, n_slots * sizeof *names->slots);
+    for (size_t i = 0; i < names->count; i++) {
+        size_t slot = hash_bytes(names->texts[i], strlen(names->texts[i])) & (n_slots - 1);
+        while (names->slots[slot] != KVT_NO_NAME)
+            slot = (slot + 1) & (n_slots - 1);
+        names->slots[slot] = (uint32_t)i;
+    }
+}
+
+uint32_t kvt_observations_intern(struct kvt_observations *table, const char *text, size_t length)
+{
+    struct kvt_names *names = &table->names;
+    if (names->count * 2 >= names->n_slots)
+        kvt_names_rehash(names, names->n_slots ? names->n_slots * 2 : 64);
+    size_t slot = hash_bytes(text, length) & (names->n_slots - 1);
+    for (; names->slots[slot] != KVT_NO_NAME; slot = (slot + 1) & (names->n_slots - 1)) {
+        const char *other = names->texts[names->slots[slot]];
+        if (strlen(other) == length && memcmp(other, text, length) == 0)
+            return names->slots[slot];
+    }
+    if (names->count >= KVT_NO_NAME)
+        kvt_die(KVT_SYSTEM, "too many different names in the stream");
+    kvt_grow(&names->texts, &names->capacity, names->count, sizeof *names->texts);
+    names->texts[names->count] = kvt_strndup(text, length);
+    names->slots[slot] = (uint32_t)names->count;
+    return (uint32_t)names->count++;
+}
+
+const char *kvt_observations_name(const struct kvt_observations *table, uint32_t name)
+{
+    return name < table->names.count ? table->names.texts[name] : NULL;
+}
+
+void kvt_observations_free(struct kvt_observations *table)
+{
+    for (size_t i = 0; i < table->names.count; i++)
+        free(table->names.texts[i]);
+    free(table->names.texts);
+    free(table->names.slots);
+    free(table->items);
+    free(table->runs);
+    free(table->run_of_name);
+    *table = (struct kvt_observations){0};
+}
+
+static bool is_key(const struct kvt_member *member, const char *key)
+{
+    return strlen(key) == member->key_length && memcmp(member->key, key, member->key_length) == 0;
+}
+
+static bool is_null(const struct kvt_member *member)
+{
+    return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
+}
+
+static bool is_true(const struct kvt_member *member)
+{
+    return member->value_length == 4 && memcmp(member->value, "true", 4) == 0;
+}
+
+/* A number or null. Returns -1 for anything else. */
+static int read_number(const struct kvt_member *member, double *value, const char *name,
+                       struct kvt_error *error)
+{
+    char text[64], *end;
+    if (is_null(member)) {
+        *value = NAN;
+        return 0;
+    }
+    if (member->value_length < sizeof text) {
+        memcpy(text, member->value, member->value_length);
+        text[member->value_length] = '\0';
+        if (strchr("-0123456789", text[0]) && text[0]) {
+            *value = strtod(text, &end);
+            if (*end == '\0' && isfinite(*value))
+                return 0;
+        }
+    }
+    return kvt_fail(error, KVT_DATA, "%s is not a number", name);
+}
+
+static int read_integer(const struct kvt_member *member, int32_t *value, const char *name,
+                        struct kvt_error *error)
+{
+    double number;
+    if (read_number(member, &number, name, error) != 0)
+        return -1;
+    if (!(number >= 0 && number < 1e9) || number != floor(number))
+        return kvt_fail(error, KVT_DATA, "%s is not a whole number from 0", name);
+    *value = (int32_t)number;
+    return 0;
+}
+
+/* A string or null (then KVT_NO_NAME). */
+static int read_name(struct kvt_observations *table, const struct kvt_member *member,
+                     uint32_t *value, const char *name, struct kvt_error *error)
+{
+    if (is_null(member)) {
+        *value = KVT_NO_NAME;
+        return 0;
+    }
+    if (member->value[0] != '"')
+        return kvt_fail(error, KVT_DATA, "%s is not a string", name);
+    if (!memchr(member->value, '\\', member->value_length)) {
+        *value = kvt_observations_intern(table, member->value + 1, member->value_length - 2);
+        return 0;
+    }
+    json_t *text = kvt_json_parse(member->value, member->value_length, NULL, error);
+    if (!text)
+        return -1;
+    *value = kvt_observations_intern(table, json_string_value(text), json_string_length(text));
+    json_decref(text);
+    return 0;
+}
+
+/* Scans an object member; `each` gets its members. A null or absent object has none. */
+typedef int (*member_reader)(struct kvt_observations *table, struct kvt_observation *item,
+                             const struct kvt_member *member, struct kvt_error *error);
+
+static int read_object(struct kvt_observations *table, struct kvt_observation *item,
+                       const struct kvt_member *object, const char *name, member_reader each,
+                       struct kvt_error *error)
+{
+    struct kvt_scan scan;
+    struct kvt_member member;
+    if (is_null(object))
+        return 0;
+    kvt_scan_start(&scan, object->value, object->value_length);
+    while (kvt_scan_next(&scan, &member))
+        if (each(table, item, &member, error) != 0)
+            return -1;
+    return scan.bad ? kvt_fail(error, KVT_DATA, "%s is not an object", name) : 0;
+}
+
+/* One row per number that is copied as it is. */
+struct number_row {
+    const char *key;
+    size_t offset;
+};
+#define ROW(key, member)                                                                           \
+    {                                                                                              \
+        key, offsetof(struct kvt_observation, member)                                              \
+    }
+
+/* Returns 1 when a row took the member, 0 when none has that key, -1 on a bad number. */
+static int read_rows(const struct number_row *rows, struct kvt_observation *item,
+                     const struct kvt_member *member, struct kvt_error *error)
+{
+    for (; rows->key; rows++)
+        if (is_key(member, rows->key))
+            return read_number(member, (double *)(void *)((char *)item + rows->offset), rows->key,
+                               error)
+                       ? -1
+                       : 1;
+    return 0;
+}
+
+static const char *const applied_names[KVT_APPLIED_COUNT] = {
+    "unknown", "proven", "reported", "behavioural", "unproven", "contradicted"};
+
+const char *kvt_applied_name(enum kvt_applied applied)
+{
+    return applied_names[applied];
+}
+
+static int read_kv(struct kvt_observations *table, struct kvt_observation *item,
+                   const struct kvt_member *member, struct kvt_error *error)
+{
+    static const struct number_row rows[] = {ROW("kept_tokens", kept_tokens),
+                                             ROW("bytes", kv_bytes),
+                                             ROW("peak_bytes", kv_peak),
+                                             ROW("prompt_tokens", kept_ratio), /* divided below */
+                                             {NULL, 0}};
+    if (is_key(member, "source"))
+        return read_name(table, member, &item->memory_source, "telemetry.kv.source", error);
+    if (is_key(member, "applied")) {
+        for (int i = 1; i < KVT_APPLIED_COUNT; i++)
+            if (member->value_length == strlen(applied_names[i]) + 2 &&
+                memcmp(member->value + 1, applied_names[i], member->value_length - 2) == 0)
+                item->applied = (uint8_t)i;
+        return 0;
+    }
+    return read_rows(rows, item, member, error) < 0 ? -1 : 0;
+}
+
+static int read_telemetry(struct kvt_observations *table, struct kvt_observation *item,
+                          const struct kvt_member *member, struct kvt_error *error)
+{
+    static const struct number_row rows[] = {
+        ROW("latency_s", latency),          ROW("ttft_s", ttft),
+        ROW("itl_p50_s", itl_p50),          ROW("itl_p95_s", itl_p95),
+        ROW("prefill_s", prefill),          ROW("decode_s", decode),
+        ROW("peak_mem_mb", process_memory), {NULL, 0}};
+    if (is_key(member, "kv"))
+        return read_object(table, item, member, "telemetry.kv", read_kv, error);
+    if (is_key(member, "attempts") || is_key(member, "cached_tokens")) {
+        double number;
+        if (read_number(member, &number, "telemetry.attempts or cached_tokens", error) != 0)
+            return -1;
+        item->contaminated |= number > (is_key(member, "attempts") ? 1 : 0);
+        return 0;
+    }
+    return read_rows(rows, item, member, error) < 0 ? -1 : 0;
+}
+
+static int read_request(struct kvt_observations *table, struct kvt_observation *item,
+                        const struct kvt_member *member, struct kvt_error *error)
+{
+    static const struct number_row rows[] = {ROW("prompt_tokens", prompt_tokens), {NULL, 0}};
+    (void)table;
+    return read_rows(rows, item, member, error) < 0 ? -1 : 0;
+}
+
+static int read_response(struct kvt_observations *table, struct kvt_observation *item,
+                         const struct kvt_member *member, struct kvt_error *error)
+{
+    static const struct number_row rows[] = {ROW("completion_tokens", completion_tokens),
+                                             {NULL, 0}};
+    (void)table;
+    if (is_key(member, "text")) {
+        item->text_hash = hash_bytes(member->value, member->value_length);
+        return 0;
+    }
+    if (is_key(member, "finish_reason"))
+        item->finish_known = !is_null(member);
+    return read_rows(rows, item, member, error) < 0 ? -1 : 0;
+}
+
+static uint32_t unobservable_bit(struct kvt_observations *table, uint32_t name)
+{
+    for (size_t i = 0; i < table->n_unobservable; i++)
+        if (table->unobservable[i] == name)
+            return UINT32_C(1) << i;
+    if (table->n_unobservable == KVT_UNOBSERVABLE)
+        return 0;
+    table->unobservable[table->n_unobservable] = name;
+    return UINT32_C(1) << table->n_unobservable++;
+}
+
+static int read_unobservable(struct kvt_observations *table, const struct kvt_member *member,
+                             uint32_t *mask, struct kvt_error *error)
+{
+    json_t *list = kvt_json_parse(member->value, member->value_length, NULL, error);
+    if (!list)
+        return -1;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *text = json_array_get(list, i);
+        if (json_is_string(text))
+            *mask |= unobservable_bit(table, kvt_observations_intern(table, json_string_value(text),
+                                                                     json_string_length(text)));
+    }
+    json_decref(list);
+    return 0;
+}
+
+static int read_score(struct kvt_observations *table, struct kvt_observation *item,
+                      const struct kvt_member *member, struct kvt_error *error)
+{
+    if (is_key(member, "failures_unobservable"))
+        return read_unobservable(table, member, &item->unobservable, error);
+    if (is_key(member, "pred_norm") && !is_null(member))
+        item->answer_hash = hash_bytes(member->value, member->value_length);
+    if (!is_key(member, "value"))
+        return 0;
+    if (read_number(member, &item->score, "score.value", error) != 0)
+        return -1;
+    if (item->score < 0 || item->score > 1)
+        return kvt_fail(error, KVT_DATA, "score.value is not between 0 and 1");
+    return 0;
+}
+
+static int read_failure(struct kvt_observations *table, struct kvt_observation *item,
+                        const struct kvt_member *member, struct kvt_error *error)
+{
+    if (is_key(member, "failure_type"))
+        return read_name(table, member, &item->failure, "failure.failure_type", error);
+    if (is_key(member, "class"))
+        item->outcome =
+            member->value_length == 16 && memcmp(member->value, "\"infrastructure\"", 16) == 0
+                ? KVT_OUTCOME_INFRASTRUCTURE
+                : KVT_OUTCOME_MODEL;
+    return 0;
+}
+
+static int read_meta(struct kvt_observations *table, struct kvt_observation *item,
+                     const struct kvt_member *member, struct kvt_error *error)
+{
+    if (is_key(member, "failures_unobservable"))
+        return read_unobservable(table, member, &item->unobservable, error);
+    return is_key(member, "task") ? read_name(table, member, &item->task, "meta.task", error) : 0;
+}
+
+/* What a response says of its run, used only when there is no run line. */
+struct run_hint {
+    uint32_t policy;
+    double budget;
+};
+
+static int read_response_member(struct kvt_observations *table, struct kvt_observation *item,
+                                struct run_hint *hint, uint32_t *run, const struct kvt_member *m,
+                                struct kvt_error *error)
+{
+    if (is_key(m, "run_id"))
+        return read_name(table, m, run, "run_id", error);
+    if (is_key(m, "entry_id"))
+        return read_name(table, m, &item->entry, "entry_id", error);
+    if (is_key(m, "request_id"))
+        item->request_hash = hash_bytes(m->value, m->value_length);
+    if (is_key(m, "bin_idx"))
+        return read_integer(m, &item->bin, "bin_idx", error);
+    if (is_key(m, "repeat"))
+        return is_null(m) ? 0 : read_integer(m, &item->repeat, "repeat", error);
+    if (is_key(m, "token_len"))
+        return read_number(m, &item->tokens, "token_len", error);
+    if (is_key(m, "kv_policy"))
+        return read_name(table, m, &hint->policy, "kv_policy", error);
+    if (is_key(m, "kv_budget"))
+        return read_number(m, &hint->budget, "kv_budget", error);
+    if (is_key(m, "cluster"))
+        return read_name(table, m, &item->cluster, "cluster", error);
+    if (is_key(m, "failures_unobservable"))
+        return read_unobservable(table, m, &item->unobservable, error);
+    if (is_key(m, "meta"))
+        return read_object(table, item, m, "meta", read_meta, error);
+    if (is_key(m, "request"))
+        return read_object(table, item, m, "request", read_request, error);
+    if (is_key(m, "response"))
+        return read_object(table, item, m, "response", read_response, error);
+    if (is_key(m, "telemetry"))
+        return read_object(table, item, m, "telemetry", read_telemetry, error);
+    if (is_key(m, "score"))
+        return read_object(table, item, m, "score", read_score, error);
+    if (is_key(m, "failure")) {
+        if (!is_null(m))
+            item->outcome = KVT_OUTCOME_MODEL;
+        return read_object(table, item, m, "failure", read_failure, error);
+    }
+    return 0;
+}
+
+static struct kvt_run *run_of(struct kvt_observations *table, uint32_t id)
+{
+    while (table->n_run_of_name <= id) {
+        size_t size = table->n_run_of_name ? table->n_run_of_name * 2 : 64;
+        table->run_of_name =
+            kvt_realloc_array(table->run_of_name, size, sizeof *table->run_of_name);
+        for (size_t i = table->n_run_of_name; i < size; i++)
+            table->run_of_name[i] = KVT_NO_NAME;
+        table->n_run_of_name = size;
+    }
+    if (table->run_of_name[id] == KVT_NO_NAME) {
+        kvt_grow(&table->runs, &table->runs_capacity, table->n_runs, sizeof *table->runs);
+        table->run_of_name[id] = (uint32_t)table->n_runs;
+        table->runs[table->n_runs++] = (struct kvt_run){.id = id,
+                                                        .group = KVT_NO_NAME,
+                                                        .model = KVT_NO_NAME,
+                                                        .policy = KVT_NO_NAME,
+                                                        .unit = KVT_NO_NAME,
+                                                        .replicate = KVT_NO_NAME,
+                                                        .budget = NAN,
+                                                        .window = NAN};
+    }
+    return &table->runs[table->run_of_name[id]];
+}
+
+static int compare_names(const struct kvt_observations *table, uint32_t a, uint32_t b)
+{
+    if (a == b)
+        return 0;
+    if (a == KVT_NO_NAME || b == KVT_NO_NAME)
+        return a == KVT_NO_NAME ? -1 : 1;
+    return strcmp(table->names.texts[a], table->names.texts[b]);
+}
+
+int kvt_observations_response(struct kvt_observations *table, const char *line, size_t length,
+                              struct kvt_error *error)
+{
+    struct kvt_observation item = {.task = KVT_NO_NAME,
+                                   .entry = KVT_NO_NAME,
+                                   .cluster = KVT_NO_NAME,
+                                   .failure = KVT_NO_NAME,
+                                   .memory_source = KVT_NO_NAME,
+                                   .bin = -1,
+                                   .score = NAN,
+                                   .tokens = NAN,
+                                   .latency = NAN,
+                                   .ttft = NAN,
+                                   .itl_p50 = NAN,
+                                   .itl_p95 = NAN,
+                                   .prefill = NAN,
+                                   .decode = NAN,
+                                   .kv_bytes = NAN,
+                                   .kv_peak = NAN,
+                                   .kept_tokens = NAN,
+                                   .kept_ratio = NAN,
+                                   .process_memory = NAN,
+                                   .prompt_tokens = NAN,
+                                   .completion_tokens = NAN};
+    struct run_hint hint = {KVT_NO_NAME, NAN};
+    uint32_t run_id = KVT_NO_NAME;
+    bool scored = false;
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line, length);
+    while (kvt_scan_next(&scan, &member)) {
+        scored |= is_key(&member, "score");
+        if (read_response_member(table, &item, &hint, &run_id, &member, error) != 0)
+            return -1;
+    }
+    if (scan.bad)
+        return kvt_fail(error, KVT_DATA, "not one JSON object");
+    if (run_id == KVT_NO_NAME || item.entry == KVT_NO_NAME || item.bin < 0)
+        return kvt_fail(error, KVT_DATA, "response without %s",
+                        run_id == KVT_NO_NAME       ? "run_id"
+                        : item.entry == KVT_NO_NAME ? "entry_id"
+                                                    : "bin_idx");
+    if (!scored)
+        return kvt_fail(error, KVT_DATA,
+                        "response without score; pipe the stream through kvt-score");
+    if (item.outcome == KVT_OUTCOME_INFRASTRUCTURE)
+        item.score = NAN;
+    item.kept_ratio = item.kept_tokens / item.kept_ratio;
+    if (!isfinite(item.kept_ratio))
+        item.kept_ratio = NAN;
+    item.process_memory *= 1048576;
+    if (!item.answer_hash)
+        item.answer_hash = item.text_hash;
+    struct kvt_run *run = run_of(table, run_id);
+    if (!run->from_line) { /* the smallest that any response says, so that order does not matter */
+        if (run->policy == KVT_NO_NAME || compare_names(table, hint.policy, run->policy) < 0)
+            run->policy = hint.policy;
+        run->budget = fmin(run->budget, hint.budget);
+    }
+    item.run = (uint32_t)(run - table->runs);
+    kvt_grow(&table->items, &table->capacity, table->count, sizeof *table->items);
+    table->items[table->count++] = item;
+    return 0;
+}
+
+static int compare_run_text(const struct kvt_observations *table, const struct kvt_run *a,
+                            const struct kvt_run *b)
+{
+    int order = compare_names(table, a->group, b->group);
+    order = order ? order : compare_names(table, a->model, b->model);
+    order = order ? order : compare_names(table, a->policy, b->policy);
+    order = order ? order : (int)b->reference - (int)a->reference;
+    order = order ? order : compare_names(table, a->replicate, b->replicate);
+    order = order ? order : compare_names(table, a->unit, b->unit);
+    if (!order && a->budget != b->budget)
+        order = a->budget > b->budget ? -1 : 1;
+    return order ? order : compare_names(table, a->id, b->id);
+}
+
+static int read_run_kv(struct kvt_run *run, const struct kvt_member *object,
+                       struct kvt_error *error)
+{
+    struct kvt_member member;
+    if (is_null(object) || !kvt_scan_find(object->value, object->value_length, "window", &member))
+        return 0;
+    return read_number(&member, &run->window, "kv.window", error);
+}
+
+static int read_run_member(struct kvt_observations *table, struct kvt_run *run,
+                           const struct kvt_member *m, struct kvt_error *error)
+{
+    if (is_key(m, "run_id"))
+        return read_name(table, m, &run->id, "run_id", error);
+    if (is_key(m, "exp_group_id"))
+        return read_name(table, m, &run->group, "exp_group_id", error);
+    if (is_key(m, "model_name"))
+        return read_name(table, m, &run->model, "model_name", error);
+    if (is_key(m, "kv_policy"))
+        return read_name(table, m, &run->policy, "kv_policy", error);
+    if (is_key(m, "budget_unit"))
+        return read_name(table, m, &run->unit, "budget_unit", error);
+    if (is_key(m, "replicate"))
+        return read_name(table, m, &run->replicate, "replicate", error);
+    if (is_key(m, "kv_budget"))
+        return read_number(m, &run->budget, "kv_budget", error);
+    if (is_key(m, "reference"))
+        run->reference = is_true(m);
+    if (is_key(m, "kv"))
+        return read_run_kv(run, m, error);
+    if (is_key(m, "failures_unobservable"))
+        return read_unobservable(table, m, &run->unobservable, error);
+    return 0;
+}
+
+int kvt_observations_run(struct kvt_observations *table, const char *line, size_t length,
+                         struct kvt_error *error)
+{
+    struct kvt_run run = {.id = KVT_NO_NAME,
+                          .group = KVT_NO_NAME,
+                          .model = KVT_NO_NAME,
+                          .policy = KVT_NO_NAME,
+                          .unit = KVT_NO_NAME,
+                          .replicate = KVT_NO_NAME,
+                          .budget = NAN,
+                          .window = NAN,
+                          .from_line = true};
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line, length);
+    while (kvt_scan_next(&scan, &member))
+        if (read_run_member(table, &run, &member, error) != 0)
+            return -1;
+    if (scan.bad)
+        return kvt_fail(error, KVT_DATA, "not one JSON object");
+    if (run.id == KVT_NO_NAME)
+        return kvt_fail(error, KVT_DATA, "run without run_id");
+    struct kvt_run *place = run_of(table, run.id);
+    if (!place->from_line || compare_run_text(table, &run, place) < 0) {
+        run.unobservable |= place->unobservable;
+        *place = run;
+    }
+    return 0;
+}

@@ -1,0 +1,308 @@
+/*
+ * world: a generator of experiments with a known truth, as scored streams. The calibration pipes
+ * many data sets of one world through the real kvt-stats and kvt-transition; tests use single ones.
+ *
+ *     world NAME [--n N] [--bins B] [--data-sets D] [--seed S] [--churn C] [--f1] [--cluster SIZE]
+ *                [--unequal] [--control]
+ *
+ * Every data set is an experiment of its own (exp_group_id d00000...) with a reference run and
+ * budgets 0.5 and 0.2. Budget 0.5 has no effect; budget 0.2 has the world's. An entry at place t in
+ * (0, 1) of the log length range is right in the reference with probability `right`. Compression
+ * takes a right answer away with probability loss(t), of which the share fail(t) are failures, and
+ * turns a wrong answer into a failure with probability lift(t). Churn C moves C of the answers each
+ * way in both budgets.
+ */
+#include "core/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct world {
+    const char *name;
+    double right;                 /* reference score */
+    double base_fail;             /* share of the reference's wrong answers that are failures */
+    double (*loss)(double, int);  /* of right answers, by place t and bin of five */
+    double (*share)(double, int); /* of lost answers that are failures */
+    double (*lift)(double, int);  /* wrong answers that become failures */
+    const char *truth;
+};
+
+static double none(double t, int b)
+{
+    (void)t, (void)b;
+    return 0;
+}
+static double all(double t, int b)
+{
+    (void)t, (void)b;
+    return 1;
+}
+static double quarter(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.25;
+}
+static double half(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.5;
+}
+static double fifth(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.2;
+}
+static double two_fifths(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.42;
+}
+/* A straight line from .85 to .05 of the score. */
+static double line(double t, int b)
+{
+    (void)b;
+    return t * 0.94;
+}
+static double logistic(double t, int b)
+{
+    (void)b;
+    return 0.94 / (1 + exp(-12 * (t - 0.6)));
+}
+static double step(double t, int b)
+{
+    (void)t;
+    return b >= 3 ? 0.53 : 0;
+}
+/* Nothing in bins 0-1, a retained loss by failure in 2, collapse from 3. */
+static double zone_loss(double t, int b)
+{
+    (void)t;
+    return b < 1 ? 0 : b < 3 ? 0.25 : 0.88;
+}
+static double zone_share(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 1 : 0.5;
+}
+/* Failures from bin 1, silent losses from bin 3, +.23 of all answers each. */
+static double first_loss(double t, int b)
+{
+    (void)t;
+    return b < 1 ? 0 : b < 3 ? 0.27 : 0.54;
+}
+static double fail_first(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 1 : 0.5;
+}
+static double wrong_first(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 0 : 0.5;
+}
+static double together_loss(double t, int b)
+{
+    (void)t;
+    return b < 2 ? 0 : 0.54;
+}
+static double small(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.04;
+}
+
+static const struct world worlds[] = {
+    {"flat", .8, .2, none, none, none, "no effect"},
+    {"low", .35, .4, none, none, none, "no effect, low scores, many failures"},
+    {"perfect", .9, .0, none, none, none, "no effect, no noise"},
+    {"small", .85, .1, small, none, none, "loses 3.4 points everywhere"},
+    {"flat-loss", .85, .1, two_fifths, none, none, "loses 36 points everywhere, silently"},
+    {"silent-step", .85, .1, step, none, none, "loses 45 points from bin 3 on, silently"},
+    {"failing", .85, .1, fifth, all, none, "17 points of failures everywhere, no collapse"},
+    {"line-0", .85, .1, line, none, none, "straight decline, no failures"},
+    {"line-25", .85, .1, line, quarter, none, "straight decline, a quarter failures"},
+    {"line-50", .85, .1, line, half, none, "straight decline, half failures"},
+    {"line-100", .85, .1, line, all, none, "straight decline, all failures"},
+    {"logistic", .85, .1, logistic, half, none, "logistic decline, half failures"},
+    {"zone", .85, .1, zone_loss, zone_share, none, "failures in bins 1-2, collapse from bin 3"},
+    {"failures-first", .85, .1, first_loss, fail_first, none, "failures two bins earlier"},
+    {"wrong-first", .85, .1, first_loss, wrong_first, none, "wrong answers two bins earlier"},
+    {"together", .85, .1, together_loss, half, none, "both from bin 2"},
+    {"silent-lift", .5, .1, none, none, half, "wrong answers turn into failures, no loss"},
+    {NULL, 0, 0, NULL, NULL, NULL, NULL}};
+
+struct setup {
+    const struct world *world;
+    long n, bins, data_sets, cluster;
+    unsigned long seed;
+    double churn;
+    int f1, unequal, control;
+};
+
+static struct kvt_random dice;
+
+static double uniform(void)
+{
+    return kvt_random_double(&dice);
+}
+
+static void response(long set, long entry, long bin, double tokens, double budget, const char *run,
+                     long cluster, double score, int failed)
+{
+    char group[48] = "null";
+    if (cluster >= 0)
+        snprintf(group, sizeof group, "\"c%ld-%ld\"", bin, cluster);
+    printf("{\"kind\":\"response\",\"request_id\":\"%ld-%ld-%s\",\"run_id\":\"d%05ld-%s\","
+           "\"entry_id\":\"e%05ld\",\"bin_idx\":%ld,\"token_len\":%.0f,\"kv_policy\":\"world\","
+           "\"kv_budget\":%g,\"repeat\":0,\"cluster\":%s,\"meta\":{},\"response\":{\"text\":\"%.6f%"
+           "s\","
+           "\"finish_reason\":\"stop\"},\"telemetry\":{\"kv\":{\"applied\":\"proven\"}},"
+           "\"score\":{\"value\":%.6g},\"failure\":%s}\n",
+           set, entry, run, set, run, entry, bin, tokens, budget, group, score, failed ? "!" : "",
+           score, failed ? "{\"failure_type\":\"ABSTENTION\",\"class\":\"model\"}" : "null");
+}
+
+static void run_line(long set, const char *run, double budget, int reference, const char *replicate)
+{
+    printf("{\"kind\":\"run\",\"run_id\":\"d%05ld-%s\",\"exp_group_id\":\"d%05ld\",\"kv_policy\":"
+           "\"world\","
+           "\"kv_budget\":%g,\"budget_unit\":\"fraction\",\"reference\":%s,\"replicate\":\"%s\","
+           "\"kv\":{},\"engine_name\":\"world\",\"base_url\":null,\"model_name\":\"world\","
+           "\"created_at\":\"2026-01-01T00:00:00Z\"}\n",
+           set, run, set, budget, reference ? "true" : "false", replicate);
+}
+
+/* Random numbers of one entry; members of a cluster share them in half of the clusters. */
+struct draw {
+    double right, fail, lost, share, lift, churn[3], level, noise[4];
+};
+
+static struct draw draw_entry(void)
+{
+    struct draw d = {uniform(), uniform(),
+                     uniform(), uniform(),
+                     uniform(), {uniform(), uniform(), uniform()},
+                     uniform(), {uniform(), uniform(), uniform(), uniform()}};
+    return d;
+}
+
+/* A score from "right or wrong": the bit itself, or an F1-like value around it. */
+static double score_of(const struct setup *s, const struct draw *d, int right, int failed,
+                       double noise)
+{
+    if (!s->f1)
+        return right;
+    if (failed)
+        return 0;
+    double value = (right ? 0.35 + 0.65 * d->level : 0.25 * d->level) + 0.2 * (noise - 0.5);
+    return fmin(1, fmax(0, round(value * 60) / 60));
+}
+
+static void entry_lines(const struct setup *s, long set, long entry, long bin, long cluster,
+                        const struct draw *d, double place)
+{
+    const struct world *w = s->world;
+    double t = ((double)bin + place) / (double)s->bins;
+    int five = (int)(t * 5);
+    double tokens = 256 * pow(2, 5 * t);
+    int right = d->right < w->right, failed = !right && d->fail < w->base_fail;
+    /* Each way the same number of answers moves: C of all. */
+    double away = s->churn / w->right, back = s->churn / (1 - w->right);
+    response(set, entry, bin, tokens, 1, "1", cluster, score_of(s, d, right, failed, d->noise[0]),
+             failed);
+    static const char *const names[] = {"b", "0.5", "0.2"};
+    static const double budgets[] = {1, 0.5, 0.2};
+    for (int k = s->control ? 0 : 1; k < 3; k++) {
+        int rk = right, fk = failed;
+        if (d->churn[k] < (right ? away : back)) {
+            rk = !right;
+            fk = !rk && d->fail < w->base_fail;
+        }
+        if (k == 2 && rk && d->lost < w->loss(t, five)) {
+            rk = 0;
+            fk = d->share < w->share(t, five);
+        } else if (k == 2 && !rk && d->lift < w->lift(t, five)) {
+            fk = 1;
+        }
+        double noise = s->churn > 0 ? d->noise[k + 1] : d->noise[0];
+        response(set, entry, bin, tokens, budgets[k], names[k], cluster,
+                 score_of(s, d, rk, fk, noise), fk);
+    }
+}
+
+static void data_set(const struct setup *s, long set)
+{
+    long entry = 0;
+    run_line(set, "1", 1, 1, "a");
+    if (s->control)
+        run_line(set, "b", 1, 1, "b");
+    run_line(set, "0.5", 0.5, 0, "a");
+    run_line(set, "0.2", 0.2, 0, "a");
+    for (long bin = 0; bin < s->bins; bin++) {
+        long n = s->unequal ? (bin % 2 ? s->n + s->n / 2 : s->n - s->n / 2) : s->n;
+        struct draw shared = draw_entry();
+        int together = 0;
+        for (long i = 0; i < n; i++) {
+            struct draw d = draw_entry();
+            if (s->cluster > 1 && i % s->cluster == 0) {
+                shared = d;
+                together = uniform() < 0.5;
+            }
+            const struct draw *used = together ? &shared : &d;
+            entry_lines(s, set, entry++, bin, s->cluster > 1 ? i / s->cluster : -1, used,
+                        ((double)i + 0.5) / (double)n);
+        }
+    }
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: world NAME [--n N] [--bins B] [--data-sets D] [--seed S] [--churn C] [--f1]\n"
+            "             [--cluster SIZE] [--unequal] [--control]\nworlds:\n");
+    for (const struct world *w = worlds; w->name; w++)
+        fprintf(stderr, "  %-15s %s\n", w->name, w->truth);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct setup s = {worlds, 40, 5, 1, 0, 1, 0, 0, 0, 0};
+    if (argc < 2)
+        return usage();
+    while (s.world->name && strcmp(s.world->name, argv[1]) != 0)
+        s.world++;
+    if (!s.world->name)
+        return usage();
+    for (int i = 2; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--f1") == 0)
+            s.f1 = 1;
+        else if (strcmp(argv[i], "--unequal") == 0)
+            s.unequal = 1;
+        else if (strcmp(argv[i], "--control") == 0)
+            s.control = 1;
+        else if (strcmp(argv[i], "--n") == 0 && ++i)
+            s.n = atol(value);
+        else if (strcmp(argv[i], "--bins") == 0 && ++i)
+            s.bins = atol(value);
+        else if (strcmp(argv[i], "--data-sets") == 0 && ++i)
+            s.data_sets = atol(value);
+        else if (strcmp(argv[i], "--seed") == 0 && ++i)
+            s.seed = strtoul(value, NULL, 10);
+        else if (strcmp(argv[i], "--churn") == 0 && ++i)
+            s.churn = atof(value);
+        else if (strcmp(argv[i], "--cluster") == 0 && ++i)
+            s.cluster = atol(value);
+        else
+            return usage();
+    }
+    char purpose[64];
+    snprintf(purpose, sizeof purpose, "world/%s/%ld", s.world->name, s.n);
+    kvt_random_stream(&dice, s.seed, purpose);
+    for (long set = 0; set < s.data_sets; set++)
+        data_set(&s, set);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 3;
+}
