@@ -92,7 +92,7 @@ struct bin_view {
     double *entry_scores; /* mean score of each entry that has one */
     size_t n_entries, n_entry_scores, n_scored, n_failed, n_infrastructure;
     size_t n_repeats, n_repeated, n_disagree;
-    size_t n_contaminated, n_within_window, n_finish_unknown;
+    size_t n_contaminated, n_within_window;
     bool unequal;
 };
 
@@ -138,7 +138,6 @@ static void count_view(struct bin_view *view)
         view->n_failed += scored && item->outcome == KVT_OUTCOME_MODEL;
         view->n_contaminated += item->contaminated;
         view->n_within_window += !view->run->reference && item->kept_tokens <= view->run->window;
-        view->n_finish_unknown += !item->finish_known && !lost;
     }
 }
 
@@ -372,7 +371,7 @@ static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char 
     warn_if(&w, view->n_contaminated > 0, "latency_contaminated");
     warn_if(&w, view->n_within_window > 0, "kept_within_window");
     warn_if(&w, view->unequal, "unequal_repeats");
-    warn_if(&w, view->n_finish_unknown > 0 || view->run->unobservable, "failures_unobservable");
+    warn_if(&w, view->run->unobservable != 0, "failures_unobservable");
     warn_if(&w, view->table->n_duplicates > 0, "duplicate_requests");
     kvt_write_end(&w);
     kvt_write_end(&w);
@@ -640,8 +639,11 @@ int main(int argc, char **argv)
     emit_pairs(&stage, &program.study);
 
     kvt_stage_close(&stage, program.settings.options);
+    bool nothing = program.study.table.count == 0;
     study_free(&program.study);
     kvt_settings_close(&program.settings);
     kvt_arguments_free(&arguments);
+    if (nothing)
+        kvt_die(KVT_DATA, "no response line in the input");
     return KVT_OK;
 }

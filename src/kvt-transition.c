@@ -463,10 +463,8 @@ static char *make_subject(const struct judged *j)
 /* The legacy method's own verdict: a zone, or nothing it could say. */
 static void apply_legacy(struct judged *j)
 {
-    bool zone = j->zscore.zone_start >= 0;
     j->verdict.zone_start = j->zscore.zone_start;
     j->verdict.zone_end = j->zscore.zone_end;
-    (void)zone;
 }
 
 static void write_verdict(struct kvt_writer *w, const struct judged *j)
@@ -528,17 +526,6 @@ static size_t family_cells(const struct study *study, const struct kvt_cells *ce
     return n;
 }
 
-/* Failures can be seen if nothing was declared unobservable and every answer says how it ended. */
-static bool observable(const struct kvt_observations *table, const struct kvt_slice *slice)
-{
-    if (table->runs[slice->run].unobservable)
-        return false;
-    for (size_t i = slice->from; i < slice->to; i++)
-        if (!table->items[i].finish_known && table->items[i].outcome != KVT_OUTCOME_INFRASTRUCTURE)
-            return false;
-    return true;
-}
-
 /* Judges one comparison with a reference; returns whether its bound was safe. */
 static bool judge(struct kvt_stage *stage, struct judged *j, bool larger_blocked)
 {
@@ -547,8 +534,8 @@ static bool judge(struct kvt_stage *stage, struct judged *j, bool larger_blocked
     char *name = study_name(&j->study->table, j->item);
     kvt_pairing_pairs(&j->study->table, pairing, j->cells->comparison, &pairs);
     j->failures_observable =
-        observable(&j->study->table, &j->item->slice) &&
-        observable(&j->study->table, &pairing->items[j->item->reference].slice);
+        !j->study->table.runs[j->item->slice.run].unobservable &&
+        !j->study->table.runs[pairing->items[j->item->reference].slice.run].unobservable;
     j->family_cells = family_cells(j->study, j->cells, j->procedure->family_all);
     struct kvt_verdict_context context = {j->family_cells, j->failures_observable, larger_blocked,
                                           name};
@@ -621,8 +608,11 @@ int main(int argc, char **argv)
     emit_transitions(&stage, &program.study, &procedure, legacy);
 
     kvt_stage_close(&stage, program.settings.options);
+    bool nothing = program.study.table.count == 0;
     study_free(&program.study);
     kvt_settings_close(&program.settings);
     kvt_arguments_free(&arguments);
+    if (nothing)
+        kvt_die(KVT_DATA, "no response line in the input");
     return KVT_OK;
 }

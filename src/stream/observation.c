@@ -445,6 +445,9 @@ int kvt_observations_response(struct kvt_observations *table, const char *line, 
                         "response without score; pipe the stream through kvt-score");
     if (item.outcome == KVT_OUTCOME_INFRASTRUCTURE)
         item.score = NAN;
+    else if (!item.finish_known) /* nobody can tell whether the answer was cut off */
+        item.unobservable |=
+            unobservable_bit(table, kvt_observations_intern(table, "TRUNCATED", 9));
     item.kept_ratio = item.kept_tokens / item.kept_ratio;
     if (!isfinite(item.kept_ratio))
         item.kept_ratio = NAN;
