@@ -111,8 +111,7 @@ struct infer {
     struct kvt_candidates candidates; /* for the preflight */
 };
 
-/* --- interruption --------------------------------------------------------------------------------
- */
+/* --- interruption --- */
 
 static volatile sig_atomic_t interrupted; /* the signal that came, 0 before */
 
@@ -142,8 +141,7 @@ static _Noreturn void die_by_signal(int number)
     _exit(128 + number);
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 /* Flags are short for settings, so they take part in the precedence and in meta. */
 static void flags_to_settings(struct kvt_settings *settings)
@@ -241,7 +239,7 @@ static void open_grid(struct infer *infer)
         .capacity = asked.concurrency * infer->grid.n_endpoints + 2,
         .created = kvt_clock_created(),
     };
-    kvt_request_read_settings(&infer->window.request, tree);
+    kvt_query_read_settings(&infer->window.request, tree);
     recall_evidence(infer, tree);
     kvt_window_open(&infer->window);
     kvt_progress_open(&infer->progress);
@@ -261,8 +259,7 @@ static void close_grid(struct infer *infer)
     infer->open = false;
 }
 
-/* --- running -------------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 static void summary(struct infer *infer)
 {
@@ -362,8 +359,7 @@ static void make_room(struct infer *infer)
     turn(infer, 0, -1);
 }
 
-/* --- preflight -----------------------------------------------------------------------------------
- */
+/* --- preflight --- */
 
 static void run_preflight(struct infer *infer)
 {
@@ -401,8 +397,7 @@ static void note_candidate(struct infer *infer, const struct kvt_line *line)
     json_decref(entry);
 }
 
-/* --- warm-up -------------------------------------------------------------------------------------
- */
+/* --- warm-up --- */
 
 static void ignore_answer(struct kvt_exchange *exchange, void *context)
 {
@@ -418,13 +413,13 @@ static void warm_up(struct infer *infer, const struct kvt_line *line)
         infer->client && n > 0 ? kvt_json_parse(line->data, line->length, NULL, &error) : NULL;
     if (!entry)
         return;
-    struct kvt_request_settings settings = infer->window.request;
+    struct kvt_query_settings settings = infer->window.request;
     settings.nonce = true;
     for (long long i = 0; i < n; i++) {
         const struct kvt_run *run = &infer->grid.runs[(size_t)i % infer->grid.n_runs];
         struct kvt_exchange exchange = {.endpoint = run->endpoint, .done = ignore_answer};
         /* Repeats count down from -1, so that no warm-up shares its nonce with a real request. */
-        if (kvt_request_build(&exchange.request, &settings, &infer->grid, run, entry,
+        if (kvt_query_build(&exchange.request, &settings, &infer->grid, run, entry,
                               (long)(-1 - i), NULL, &error) != 0)
             break;
         kvt_client_submit(infer->client, &exchange);
@@ -438,8 +433,7 @@ static void warm_up(struct infer *infer, const struct kvt_line *line)
     json_decref(entry);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines --- */
 
 static void take_entry(struct infer *infer, const struct kvt_line *line)
 {

@@ -2,16 +2,12 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "http/attempt.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    DOCUMENT_MAX = 256 * 1024 * 1024, /* longest JSON answer */
-    ERROR_BODY_MAX = 1024 * 1024,     /* longest error body that is read */
-};
 
 /* After [DONE] a server may keep the connection open; it is given this long to end the answer. */
 static const double DONE_GRACE_S = 0.5;
@@ -103,64 +99,14 @@ void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange)
     client->pending++;
 }
 
-/* --- one attempt ---------------------------------------------------------------------------------
- */
-
-static void reset_attempt(struct kvt_exchange *exchange)
-{
-    kvt_completion_free(&exchange->completion);
-    kvt_sse_free(&exchange->sse);
-    exchange->sse = (struct kvt_sse){0};
-    kvt_buffer_clear(&exchange->document);
-    exchange->sniffed = exchange->is_document = false;
-    exchange->done_at = 0;
-    exchange->failure = (struct kvt_failure){0};
-}
-
-static void on_event(void *context, const char *name, const char *data, size_t length)
-{
-    struct kvt_exchange *exchange = context;
-    kvt_completion_event(&exchange->completion, name, data, length, exchange->transfer.last_byte);
-}
-
-/*
- * Is this the start of a document (JSON, a proxy's HTML) rather than of an event stream? Servers
- * mislabel their answers, so the bytes decide: no line of an event stream starts with these.
- */
-static bool starts_document(const char *bytes, size_t length)
-{
-    size_t at = 0;
-    while (at < length && strchr(" \t\r\n", bytes[at]) && bytes[at])
-        at++;
-    return at < length && strchr("{[<", bytes[at]) && bytes[at];
-}
-
 static bool on_bytes(void *context, const char *bytes, size_t length, double now)
 {
     struct kvt_exchange *exchange = context;
-    if (!exchange->sniffed) {
-        exchange->sniffed = true;
-        exchange->sse.event = on_event;
-        exchange->sse.context = exchange;
-        exchange->is_document = starts_document(bytes, length);
-    }
-    if (exchange->is_document) {
-        if (exchange->document.length + length > DOCUMENT_MAX)
-            return false;
-        kvt_buffer_append(&exchange->document, bytes, length);
-        return true;
-    }
-    /* An error body of another kind: its first part is enough for the message. */
-    if (exchange->document.length < ERROR_BODY_MAX && exchange->completion.n_events == 0)
-        kvt_buffer_append(&exchange->document, bytes, length);
-    kvt_sse_feed(&exchange->sse, bytes, length);
-    if (exchange->completion.n_events)
-        kvt_buffer_free(&exchange->document);
-    if (exchange->completion.done && exchange->done_at == 0) {
-        exchange->done_at = now;
+    bool was_done = exchange->done_at > 0;
+    bool more = kvt_attempt_bytes(exchange, bytes, length, now);
+    if (!was_done && exchange->done_at > 0)
         exchange->client->lingering++;
-    }
-    return !exchange->sse.overflow;
+    return more;
 }
 
 static void on_end(void *context);
@@ -171,7 +117,7 @@ static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, d
     const struct kvt_retry_policy *retry = &client->options.retry;
     if (exchange->tries == 0)
         exchange->first_start = now;
-    reset_attempt(exchange);
+    kvt_attempt_reset(exchange);
     double left = retry->deadline_s - (now - exchange->first_start);
     exchange->tries++;
     exchange->state = KVT_FLYING;
@@ -192,97 +138,7 @@ static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, d
     exchange->start = exchange->transfer.start;
 }
 
-/* --- how an attempt ended ------------------------------------------------------------------------
- */
-
-static void judge_answer(struct kvt_exchange *exchange)
-{
-    struct kvt_transfer *transfer = &exchange->transfer;
-    long status = transfer->status;
-    if (status < 200 || status > 299) {
-        if (exchange->completion.failure.type) { /* an error in the form of a stream */
-            exchange->failure = exchange->completion.failure;
-            exchange->failure.status = status;
-            exchange->failure.retryable &= kvt_status_retryable(status);
-            return;
-        }
-        kvt_failure_from_body(&exchange->failure, status, kvt_buffer_string(&exchange->document),
-                              exchange->document.length);
-        return;
-    }
-    if (exchange->is_document)
-        kvt_completion_document(&exchange->completion, kvt_buffer_string(&exchange->document),
-                                exchange->document.length, transfer->last_byte);
-    else
-        kvt_sse_end(&exchange->sse);
-    if (!exchange->is_document && exchange->completion.n_events == 0 &&
-        exchange->document.length > 0 && exchange->sse.n_comments == 0)
-        kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, status, true,
-                        "the answer is neither JSON nor an event stream");
-    else
-        kvt_completion_end(&exchange->completion);
-    if (exchange->completion.failure.type)
-        exchange->failure = exchange->completion.failure;
-}
-
-static bool has_finished(const struct kvt_completion *completion)
-{
-    return completion->done && completion->finish_reason && !completion->failure.type;
-}
-
-static void judge_cut(struct kvt_exchange *exchange)
-{
-    const struct kvt_transfer *transfer = &exchange->transfer;
-    /* What arrived in full before the cut may say more than the cut: an error event, an error body.
-     */
-    if (transfer->status >= 400) {
-        judge_answer(exchange);
-        return;
-    }
-    if (exchange->completion.failure.type) {
-        exchange->failure = exchange->completion.failure;
-        return;
-    }
-    if (exchange->completion.streamed || exchange->is_document || transfer->status == 200)
-        kvt_failure_set(&exchange->failure, KVT_STREAM_CUT, transfer->status, true,
-                        transfer->message);
-    else
-        kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, 0, true, transfer->message);
-}
-
-static void judge(struct kvt_exchange *exchange)
-{
-    struct kvt_transfer *transfer = &exchange->transfer;
-    struct kvt_failure *failure = &exchange->failure;
-    if (transfer->end != KVT_TRANSFER_COMPLETE && has_finished(&exchange->completion))
-        return; /* all of the answer is here; how the connection ended is no matter */
-    switch (transfer->end) {
-    case KVT_TRANSFER_COMPLETE:
-        judge_answer(exchange);
-        break;
-    case KVT_TRANSFER_CUT:
-        judge_cut(exchange);
-        break;
-    case KVT_TRANSFER_TIMEOUT:
-        kvt_failure_set(failure, KVT_TIMEOUT, transfer->status, true, transfer->message);
-        break;
-    case KVT_TRANSFER_UNREACHABLE:
-        kvt_failure_set(failure, KVT_ENGINE_ERROR, 0, true, transfer->message);
-        failure->unreachable = true;
-        break;
-    case KVT_TRANSFER_STOPPED:
-        kvt_failure_set(failure, KVT_ENGINE_ERROR, transfer->status, false,
-                        "the answer is too long");
-        break;
-    case KVT_TRANSFER_FAILED:
-        kvt_failure_set(failure, KVT_ENGINE_ERROR, transfer->status, !transfer->verify_failed,
-                        transfer->message);
-        break;
-    }
-}
-
-/* --- when the whole stage must stop --------------------------------------------------------------
- */
+/* --- when the whole stage must stop --- */
 
 static void stop(struct kvt_client *client, const char *format, ...) KVT_PRINTF(2, 3);
 
@@ -347,8 +203,7 @@ static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *ex
     return client->fatal;
 }
 
-/* --- between attempts ----------------------------------------------------------------------------
- */
+/* --- between attempts --- */
 
 static void finish_exchange(struct kvt_client *client, struct kvt_exchange *exchange)
 {
@@ -390,7 +245,7 @@ static void settle(struct kvt_exchange *exchange)
     exchange->attempts += transfer->sent > 0 ? transfer->sent : 1;
     exchange->first_byte = transfer->first_byte;
     exchange->end = transfer->last_byte;
-    judge(exchange);
+    kvt_attempt_judge(exchange);
     if (!exchange->failure.type) {
         endpoint->answered = true;
         finish_exchange(client, exchange);
@@ -416,8 +271,7 @@ static void on_end(void *context)
     settle(context);
 }
 
-/* --- the loop ------------------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 /* The next exchange that may be sent at `now`; *due becomes the earliest time of any that waits. */
 static struct kvt_exchange *next_to_send(struct endpoint *endpoint, double now, double *due)
@@ -538,7 +392,7 @@ void kvt_client_close(struct kvt_client *client)
 
 void kvt_exchange_free(struct kvt_exchange *exchange)
 {
-    kvt_request_free(&exchange->request);
+    kvt_query_free(&exchange->request);
     kvt_completion_free(&exchange->completion);
     kvt_sse_free(&exchange->sse);
     kvt_buffer_free(&exchange->document);

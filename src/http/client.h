@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "http/completion.h"
 #include "http/pool.h"
-#include "http/request.h"
+#include "http/query.h"
 #include "http/retry.h"
 #include "http/sse.h"
 #include "http/url.h"
@@ -32,7 +32,7 @@ struct kvt_client_options {
 /* One request. The caller fills the first part; the rest is valid in `done`. */
 struct kvt_exchange {
     size_t endpoint;
-    struct kvt_request request; /* owned by the exchange from kvt_client_submit on */
+    struct kvt_query request; /* owned by the exchange from kvt_client_submit on */
     void (*done)(struct kvt_exchange *exchange, void *context);
     void *context;
 

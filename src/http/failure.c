@@ -185,21 +185,23 @@ void kvt_failure_from_json(struct kvt_failure *failure, long status, const json_
     kvt_buffer_free(&message);
 }
 
-/* Drops what stands between < and >, so that a proxy's page leaves its words. */
-static void strip_tags(char *text)
+/* Drops what stands between < and >, so that a proxy's page leaves its words. Returns the new
+ * length. */
+static size_t strip_tags(char *text, size_t length)
 {
-    char *to = text;
+    size_t kept = 0;
     bool inside = false;
-    for (const char *from = text; *from; from++) {
-        if (*from == '<')
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '<') {
             inside = true;
-        else if (*from == '>' && inside) {
+        } else if (text[i] == '>' && inside) {
             inside = false;
-            *to++ = ' ';
-        } else if (!inside)
-            *to++ = *from;
+            text[kept++] = ' ';
+        } else if (!inside) {
+            text[kept++] = text[i];
+        }
     }
-    *to = '\0';
+    return kept;
 }
 
 void kvt_failure_from_body(struct kvt_failure *failure, long status, const char *body,
@@ -216,10 +218,11 @@ void kvt_failure_from_body(struct kvt_failure *failure, long status, const char 
         json_decref(value);
         *failure = (struct kvt_failure){0};
         char *text = kvt_strndup(body, length);
-        if (length && strchr("<\n\r\t ", text[0]))
-            strip_tags(text);
+        if (memchr("<\n\r\t ", text[0], 5))
+            length = strip_tags(text, length);
+        text[length] = '\0';
         classify(failure, status, text);
-        set_message(failure, text, strlen(text));
+        set_message(failure, text, length);
         free(text);
     }
     if (!failure->message[0])

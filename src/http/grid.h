@@ -67,7 +67,7 @@ void kvt_run_free(struct kvt_run *run);
 void kvt_grid_run_record(const struct kvt_grid *grid, const struct kvt_run *run, double created,
                          struct kvt_buffer *out);
 
-/* request_id, from the SHA-256 of the canonical body (http/request.h). */
+/* request_id, from the SHA-256 of the canonical body (http/query.h). */
 void kvt_grid_request_id(const struct kvt_grid *grid, const struct kvt_run *run,
                          const char *body_sha256, long repeat, char id[KVT_SHA256_HEX]);
 

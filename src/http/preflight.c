@@ -15,8 +15,7 @@ enum {
 };
 enum { FULL, AGAIN, SMALLEST, STARVED };
 
-/* --- which entries -------------------------------------------------------------------------------
- */
+/* --- which entries --- */
 
 /* Keeps one entry per bin and the longest of all; the list stays in order of length. */
 void kvt_candidates_add(struct kvt_candidates *candidates, const json_t *entry)
@@ -50,8 +49,7 @@ void kvt_candidates_free(struct kvt_candidates *candidates)
     *candidates = (struct kvt_candidates){0};
 }
 
-/* --- asking --------------------------------------------------------------------------------------
- */
+/* --- asking --- */
 
 struct question {
     struct kvt_exchange exchange;
@@ -95,13 +93,13 @@ static int submit(struct question *question, struct kvt_client *client, const st
                   const json_t *tree, const struct kvt_run *run, const json_t *entry, bool logprobs,
                   struct kvt_error *error)
 {
-    struct kvt_request_settings settings;
-    kvt_request_read_settings(&settings, tree);
+    struct kvt_query_settings settings;
+    kvt_query_read_settings(&settings, tree);
     json_t *add = logprobs ? ask_logprobs(entry) : NULL;
     question->exchange =
         (struct kvt_exchange){.endpoint = run->endpoint, .done = on_done, .context = question};
     int status =
-        kvt_request_build(&question->exchange.request, &settings, grid, run, entry, 0, add, error);
+        kvt_query_build(&question->exchange.request, &settings, grid, run, entry, 0, add, error);
     json_decref(add);
     if (status != 0)
         return -1;
@@ -152,8 +150,7 @@ static int wait_for_all(struct kvt_client *client, struct kvt_error *error)
     return 0;
 }
 
-/* --- judging -------------------------------------------------------------------------------------
- */
+/* --- judging --- */
 
 struct comparison {
     size_t n;           /* entries of which both answers came */
@@ -246,8 +243,7 @@ static const char *judge(const struct question (*asked)[N_ASKED], size_t n,
     return any ? order[worst] : "unproven";
 }
 
-/* --- the finding ---------------------------------------------------------------------------------
- */
+/* --- the finding --- */
 
 void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX])
 {

@@ -12,7 +12,7 @@
 #include "http/grid.h"
 #include "http/journal.h"
 #include "http/proof.h"
-#include "http/request.h"
+#include "http/query.h"
 
 #include <jansson.h>
 #include <stddef.h>

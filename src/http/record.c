@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the entry -----------------------------------------------------------------------------------
- */
+/* --- the entry --- */
 
 static void add_member(struct kvt_buffer *out, const char *line, size_t length, const char *key,
                        const char *fallback)
@@ -63,8 +62,7 @@ void kvt_entry_free(struct kvt_entry *entry)
     *entry = (struct kvt_entry){0};
 }
 
-/* --- the head ------------------------------------------------------------------------------------
- */
+/* --- the head --- */
 
 void kvt_record_head(struct kvt_buffer *out, const struct kvt_entry *entry,
                      const struct kvt_run *run, const char *request_id, long repeat)
@@ -82,8 +80,7 @@ void kvt_record_head(struct kvt_buffer *out, const struct kvt_entry *entry,
         run->unit, run->reference ? "true" : "false", run->replicate, repeat, entry->rest);
 }
 
-/* --- the tail ------------------------------------------------------------------------------------
- */
+/* --- the tail --- */
 
 static void member_count(struct kvt_writer *writer, const char *key, long long value)
 {
@@ -290,8 +287,7 @@ void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
     kvt_record_redact(out, settings->secret);
 }
 
-/* --- from the journal ----------------------------------------------------------------------------
- */
+/* --- from the journal --- */
 
 bool kvt_record_failed(const struct kvt_buffer *journaled)
 {

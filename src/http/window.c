@@ -92,8 +92,7 @@ int kvt_window_runs(struct kvt_window *window, struct kvt_error *error)
     return 0;
 }
 
-/* --- an answer came ------------------------------------------------------------------------------
- */
+/* --- an answer came --- */
 
 static void count_failure(struct kvt_tally *tally, const char *type)
 {
@@ -154,8 +153,7 @@ static void on_done(struct kvt_exchange *exchange, void *context)
     *exchange = (struct kvt_exchange){0};
 }
 
-/* --- an entry comes in ---------------------------------------------------------------------------
- */
+/* --- an entry comes in --- */
 
 /* Takes a slot's record from the journal. 1 taken, 0 to be asked, -1 the journal is unusable. */
 static int replay(struct kvt_window *window, struct slot *slot, struct kvt_buffer *held,
@@ -205,8 +203,8 @@ static int make_slots(struct kvt_window *window, struct kvt_item *item, const js
         slot->exchange.endpoint = slot->run->endpoint;
         slot->exchange.done = on_done;
         slot->exchange.context = slot;
-        if (kvt_request_build(&slot->exchange.request, &window->request, grid, slot->run, entry,
-                              slot->repeat, NULL, error) != 0)
+        if (kvt_query_build(&slot->exchange.request, &window->request, grid, slot->run, entry,
+                            slot->repeat, NULL, error) != 0)
             return -1;
     }
     return 0;
@@ -272,8 +270,7 @@ bool kvt_window_empty(const struct kvt_window *window)
     return window->first == NULL;
 }
 
-/* --- records leave -------------------------------------------------------------------------------
- */
+/* --- records leave --- */
 
 /* Emits what may be emitted of the first item; true when all of it is out. */
 static bool emit_item(struct kvt_window *window, struct kvt_item *item)

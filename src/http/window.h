@@ -11,7 +11,7 @@
 #include "http/grid.h"
 #include "http/journal.h"
 #include "http/record.h"
-#include "http/request.h"
+#include "http/query.h"
 #include "stream/stage.h"
 
 #include <stdbool.h>
@@ -33,7 +33,7 @@ struct kvt_window {
     struct kvt_grid *grid;
     struct kvt_client *client; /* NULL with --offline */
     struct kvt_journal *journal;
-    struct kvt_request_settings request;
+    struct kvt_query_settings request;
     struct kvt_record_settings record;
     bool retry_failed;
     size_t capacity; /* entries */

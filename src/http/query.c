@@ -1,4 +1,4 @@
-#include "http/request.h"
+#include "http/query.h"
 
 #include "core/memory.h"
 #include "stream/json.h"
@@ -8,9 +8,9 @@
 
 enum { DEFAULT_MAX_TOKENS = 128 };
 
-void kvt_request_read_settings(struct kvt_request_settings *settings, const json_t *tree)
+void kvt_query_read_settings(struct kvt_query_settings *settings, const json_t *tree)
 {
-    *settings = (struct kvt_request_settings){
+    *settings = (struct kvt_query_settings){
         .api = kvt_json_text(tree, "engine.api", NULL),
         .max_tokens_field = kvt_json_text(tree, "engine.request.max_tokens_field", "max_tokens"),
         .max_tokens = kvt_json_integer(tree, "decoding.max_tokens", -1),
@@ -67,7 +67,7 @@ static int set_prompt(json_t *body, enum kvt_api *api, const char *wanted, const
     return 0;
 }
 
-static void hash_body(struct kvt_request *request, const struct kvt_buffer *text)
+static void hash_body(struct kvt_query *request, const struct kvt_buffer *text)
 {
     struct kvt_sha256 hash;
     kvt_sha256_start(&hash);
@@ -113,11 +113,11 @@ static void add_nonce(json_t *body, const char *request_id)
         json_object_set_new(body, "messages", nonce_messages(nonce, messages));
 }
 
-int kvt_request_build(struct kvt_request *request, const struct kvt_request_settings *settings,
-                      const struct kvt_grid *grid, const struct kvt_run *run, const json_t *entry,
-                      long repeat, const json_t *add, struct kvt_error *error)
+int kvt_query_build(struct kvt_query *request, const struct kvt_query_settings *settings,
+                    const struct kvt_grid *grid, const struct kvt_run *run, const json_t *entry,
+                    long repeat, const json_t *add, struct kvt_error *error)
 {
-    *request = (struct kvt_request){.seed = settings->seed + repeat};
+    *request = (struct kvt_query){.seed = settings->seed + repeat};
     request->max_tokens = settings->max_tokens > 0
                               ? settings->max_tokens
                               : kvt_json_integer(entry, "meta.max_tokens", DEFAULT_MAX_TOKENS);
@@ -154,7 +154,7 @@ int kvt_request_build(struct kvt_request *request, const struct kvt_request_sett
     return 0;
 }
 
-void kvt_request_free(struct kvt_request *request)
+void kvt_query_free(struct kvt_query *request)
 {
     kvt_buffer_free(&request->body);
 }

@@ -1,11 +1,11 @@
 /*
- * http/request.h: one request body from an entry, a run and the settings. Pure.
+ * http/query.h: one request body from an entry, a run and the settings. Pure.
  *
  * The canonical body is what identifies a request: everything sent except the stream fields and the
  * nonce. What is sent is the canonical body with those added.
  */
-#ifndef KVT_HTTP_REQUEST_H
-#define KVT_HTTP_REQUEST_H
+#ifndef KVT_HTTP_QUERY_H
+#define KVT_HTTP_QUERY_H
 
 #include "core/buffer.h"
 #include "core/error.h"
@@ -17,7 +17,7 @@
 
 enum kvt_api { KVT_API_CHAT, KVT_API_COMPLETIONS };
 
-struct kvt_request_settings {
+struct kvt_query_settings {
     const char *api; /* "chat", "completions" or NULL: by the entry */
     const char *max_tokens_field;
     long long max_tokens; /* -1: the entry's meta.max_tokens, else 128 */
@@ -28,7 +28,7 @@ struct kvt_request_settings {
     bool nonce;
 };
 
-struct kvt_request {
+struct kvt_query {
     enum kvt_api api;
     long long max_tokens;
     long long seed;
@@ -37,13 +37,13 @@ struct kvt_request {
     struct kvt_buffer body; /* as sent */
 };
 
-void kvt_request_read_settings(struct kvt_request_settings *settings, const json_t *tree);
+void kvt_query_read_settings(struct kvt_query_settings *settings, const json_t *tree);
 
 /* `add` (may be NULL) holds members laid over all others: logprobs, ignore_eos. */
-int kvt_request_build(struct kvt_request *request, const struct kvt_request_settings *settings,
-                      const struct kvt_grid *grid, const struct kvt_run *run, const json_t *entry,
-                      long repeat, const json_t *add, struct kvt_error *error);
-void kvt_request_free(struct kvt_request *request);
+int kvt_query_build(struct kvt_query *request, const struct kvt_query_settings *settings,
+                    const struct kvt_grid *grid, const struct kvt_run *run, const json_t *entry,
+                    long repeat, const json_t *add, struct kvt_error *error);
+void kvt_query_free(struct kvt_query *request);
 
 /* "/chat/completions" or "/completions" */
 const char *kvt_api_path(enum kvt_api api);
