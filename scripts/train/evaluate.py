@@ -28,7 +28,7 @@ class Engine:
         file = gguf.Reader(path)
         meta = file.metadata
         self.weights = {n: torch.tensor(a.astype(np.float32)) for n, a in file.tensors.items()}
-        self.layers, self.heads = (meta[f"llama.{k}"] for k in ("block_count", "attention.head_count"))
+        self.layers, self.heads = meta["llama.block_count"], meta["llama.attention.head_count"]
         self.eps = meta["llama.attention.layer_norm_rms_epsilon"]
         size = meta["llama.rope.dimension_count"]
         self.steps = meta["llama.rope.freq_base"] ** (-torch.arange(0, size, 2).float() / size)

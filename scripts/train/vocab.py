@@ -12,7 +12,8 @@ from functools import lru_cache
 from grammar import all_words
 
 # GPT-2's pre-tokenizer; for this ASCII language [A-Za-z] stands for \p{L}, [0-9] for \p{N}.
-PRETOKEN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
+PRETOKEN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+"
+                      r"|\s+(?!\S)|\s+")
 BOS, END, PAD = "<|bos|>", "<|end|>", "<|pad|>"
 
 
