@@ -269,7 +269,7 @@ static void write_safety(struct kvt_writer *w, const struct judged *j)
 
 static double step_tokens(bool found, double x)
 {
-    return found ? exp(x) : NAN;
+    return found ? round(exp(x)) : NAN;
 }
 
 static void write_order(struct kvt_writer *w, const struct judged *j)

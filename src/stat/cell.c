@@ -276,8 +276,8 @@ static void make_means(struct kvt_cell *cell, const struct kvt_pair *pairs,
     for (size_t i = 0; i < cell->n_pairs; i++) {
         sum1 += pairs[i].s1;
         sumk += pairs[i].sk;
-        cell->ref_fail += pairs[i].f1 / (double)cell->n_pairs;
-        cell->run_fail += pairs[i].fk / (double)cell->n_pairs;
+        cell->ref_fail += pairs[i].f1;
+        cell->run_fail += pairs[i].fk;
     }
     for (size_t u = 0; u < n; u++) {
         s1[u] = units[u].s1;
@@ -285,6 +285,8 @@ static void make_means(struct kvt_cell *cell, const struct kvt_pair *pairs,
         d[u] = s1[u] - sk[u];
     }
     double size = cell->n_pairs ? (double)cell->n_pairs : NAN;
+    cell->ref_fail /= size;
+    cell->run_fail /= size;
     cell->ref_mean = sum1 / size;
     cell->run_mean = sumk / size;
     cell->delta_mean = (sumk - sum1) / size;

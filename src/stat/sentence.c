@@ -129,26 +129,25 @@ static void place(struct kvt_buffer *out, const struct kvt_sentence *s, cell_fil
 
 static void zone(struct kvt_buffer *out, const struct kvt_sentence *s)
 {
-    const struct kvt_verdict *v = s->verdict;
-    const struct kvt_cell *first = &s->cells->items[v->zone_start];
-    const struct kvt_cell *last = &s->cells->items[v->zone_end];
-    int collapse = s->cells->items[v->zone_end + 1].coverage.bin + 1;
-    kvt_buffer_text(out, " becomes unstable before it collapses: in ");
-    if (v->zone_end > v->zone_start)
-        kvt_buffer_printf(out, "bins %d-%d", first->coverage.bin + 1, last->coverage.bin + 1);
-    else
-        kvt_buffer_printf(out, "bin %d", first->coverage.bin + 1);
-    if (!isnan(first->coverage.tokens_min)) {
-        kvt_buffer_text(out, " (");
+    const struct kvt_cell *first = &s->cells->items[s->verdict->zone_start];
+    const struct kvt_cell *collapsed = &s->cells->items[s->verdict->collapse_bin];
+    bool lengths = !isnan(first->coverage.tokens_min) && !isnan(collapsed->coverage.tokens_min);
+    kvt_buffer_text(out, " becomes unstable before it collapses: failures rise from ");
+    if (lengths) {
         whole(out, first->coverage.tokens_min);
-        kvt_buffer_text(out, " to ");
-        whole(out, last->coverage.tokens_max);
+        kvt_buffer_printf(out, " tokens on (bin %d)", first->coverage.bin + 1);
+    } else {
+        kvt_buffer_printf(out, "bin %d on", first->coverage.bin + 1);
+    }
+    kvt_buffer_text(out, " while the score is still retained, and the score falls below ");
+    points(out, s->procedure->collapse);
+    kvt_buffer_text(out, "% of the full cache's in ");
+    bin_list(out, s, has_collapse);
+    if (lengths) {
+        kvt_buffer_text(out, " (from ");
+        whole(out, collapsed->coverage.tokens_min);
         kvt_buffer_text(out, " tokens)");
     }
-    kvt_buffer_text(out, " failures rise while the score is retained, and from ");
-    kvt_buffer_printf(out, "bin %d on the score falls below ", collapse);
-    points(out, s->procedure->collapse);
-    kvt_buffer_text(out, "% of the full cache's");
 }
 
 static void collapse(struct kvt_buffer *out, const struct kvt_sentence *s)

@@ -127,7 +127,7 @@ static void test_abruptness(struct kvt_verdict *v, const struct ladder *ladder,
     v->abrupt = kvt_abrupt_test(x, ladder->loss, n, &random, ABRUPT_RESAMPLES);
     v->is_abrupt = v->abrupt.tested && v->abrupt.p <= abrupt_level;
     if (ladder->lengths && !isnan(v->abrupt.step_at))
-        v->abrupt_tokens = exp(low + range * v->abrupt.step_at);
+        v->abrupt_tokens = round(exp(low + range * v->abrupt.step_at));
     free(x);
 }
 
@@ -273,8 +273,8 @@ static void attainable(struct kvt_verdict *v, const struct kvt_cells *cells,
  * mean + z sd/sqrt(n) + ln(1/alpha)/n, a close upper approximation of the bound, reaches delta in
  * the worst bin; for loss the n with 80% power at alpha/cells in the bin where the loss shows best.
  */
-static void plan(struct kvt_verdict *v, const struct kvt_cells *cells, const struct kvt_pairs *pairs,
-                 const struct kvt_procedure *procedure,
+static void plan(struct kvt_verdict *v, const struct kvt_cells *cells,
+                 const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
                  size_t family_cells)
 {
     double z = kvt_distribution_normal_quantile(1 - procedure->alpha);

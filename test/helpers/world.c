@@ -73,7 +73,7 @@ static double logistic(double t, int b)
 static double step(double t, int b)
 {
     (void)t;
-    return b >= 3 ? 0.53 : 0;
+    return b >= 3 ? 0.75 : 0;
 }
 /* Nothing in bins 0-1, a retained loss by failure in 2, collapse from 3. */
 static double zone_loss(double t, int b)
@@ -119,7 +119,7 @@ static const struct world worlds[] = {
     {"perfect", .9, .0, none, none, none, "no effect, no noise"},
     {"small", .85, .1, small, none, none, "loses 3.4 points everywhere"},
     {"flat-loss", .85, .1, two_fifths, none, none, "loses 36 points everywhere, silently"},
-    {"silent-step", .85, .1, step, none, none, "loses 45 points from bin 3 on, silently"},
+    {"silent-step", .85, .1, step, none, none, "loses 64 points from bin 3 on, silently"},
     {"failing", .85, .1, fifth, all, none, "17 points of failures everywhere, no collapse"},
     {"line-0", .85, .1, line, none, none, "straight decline, no failures"},
     {"line-25", .85, .1, line, quarter, none, "straight decline, a quarter failures"},

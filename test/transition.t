@@ -1,0 +1,67 @@
+#!/bin/bash
+# kvt-transition: planted worlds give the verdict they deserve; order, replay, degenerate streams.
+. "$(dirname "$0")/lib.sh"
+world=$KVT_BUILD/helpers/world
+cd "$scratch" || exit 1
+
+verdicts() { grep '^{"kind":"transition"' | jq -r "${1:-.verdict}"; }
+# judge NAME WORLD-ARGS... : verdict at budget 0.2
+judge() { "$world" "$@" | kvt-transition | verdicts 'select(.kv_budget == 0.2) | .verdict'; }
+
+is "a perfect run of 40 is safe" "$(judge perfect --n 40)" safe_within
+is "a perfect run of 20 cannot show 10 points" "$(judge perfect --n 20)" inconclusive
+is "a flat loss without failures is silent" "$(judge flat-loss --n 40)" silent_loss
+is "a step to silent loss is abrupt" "$(judge silent-step --n 100)" abrupt_collapse
+is "rising failures without collapse" "$(judge failing --n 100 --churn 0.05)" failing
+is "failures, then collapse" "$(judge zone --n 100)" transition_zone
+is "noise is inconclusive" "$(judge flat --n 40 --churn 0.05)" inconclusive
+is "a straight decline is no zone" "$(judge line-100 --n 40 --churn 0.05)" failing
+is "fractional scores too" "$(judge flat-loss --n 100 --f1)" silent_loss
+
+"$world" zone --n 40 >zone.jsonl
+kvt-stats zone.jsonl | kvt-transition >zone.out
+is "the zone and the collapse" "$(verdicts '[.transition_bin_start,.transition_bin_end,.collapse_bin]|@csv' <zone.out)" ",,
+1,2,3"
+ok "the new lines keep the contract" kvt-lint <(grep -v '"kind":"response"' zone.out)
+is "shuffled input gives the same verdicts" "$(shuf --random-source=<(yes) zone.jsonl | kvt-transition | grep '"kind":"transition"')" "$(grep '"kind":"transition"' zone.out)"
+is "replay repeats the bytes" "$(kvt-transition zone.out | grep -v '"stage":"kvt-transition"')" "$(grep -v '"stage":"kvt-transition"' zone.out)"
+is "verdicts do not depend on kvt-stats" "$(kvt-transition zone.jsonl | grep '"kind":"transition"')" "$(grep '"kind":"transition"' zone.out)"
+like "the sentence" "$(verdicts .summary <zone.out | tail -n 1)" '^At budget 0.2 world becomes unstable before it collapses: failures rise from 5[0-9]+ tokens on \(bin 2\) while the score is still retained, and the score falls below 50% of the full cache.s in bin 4 \(from 2,[0-9]+ tokens\)\.$'
+like "safe in words" "$("$world" perfect --n 40 | kvt-transition | verdicts .summary | head -n 1)" '^At budget 0.5 world is safe within 7.3 points at every length\.$'
+like "silent in words" "$("$world" silent-step --n 20 | kvt-transition --permutations=99 | verdicts .summary | tail -n 1)" 'loses [0-9.]+ to [0-9.]+ points from 2,[0-9]+ tokens on, silently: wrong answers rise in bins 4 and 5, failures do not\.$'
+
+# Five entries per bin can never show a zone, and the program says so.
+is "n = 5 cannot show a zone" "$("$world" zone --n 5 | kvt-transition | verdicts '[.verdict != "transition_zone", .rationale.min_attainable_p.zone > 0.05] | @csv' | sort -u)" true,true
+is "n = 40 could" "$(verdicts '.rationale.min_attainable_p.zone < 0.05' <zone.out | sort -u)" true
+
+# What is not seen or not proven is not claimed.
+is "a loss is not called silent where failures are unseen" "$("$world" flat-loss --n 40 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts .verdict | tail -n 1)" degraded
+is "no effect of a budget that nothing proves is not called safe" "$("$world" perfect --n 40 | sed 's/"applied":"proven"/"applied":"unproven"/' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by,.noop_suspected]|@csv' | sort -u)" '"inconclusive","noop_suspected",true'
+is "missing answers are not called safe" "$("$world" perfect --n 60 | awk '!/"run_id":"d00000-0.2"/ || /"kind":"run"/ || ++k % 4' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by]|@csv' | tail -n 1)" '"inconclusive","coverage"'
+{ "$world" flat-loss --n 40 | sed 's/d00000-0\.2/A/; s/"kv_budget":0.2/"kv_budget":0.7/'; } >larger.jsonl
+is "after a budget that is not safe no smaller one is" "$(kvt-transition larger.jsonl | verdicts '[.kv_budget,.verdict,.rationale.safe.blocked_by]|@csv')" '0.7,"silent_loss",
+0.5,"inconclusive","larger_budget"'
+
+# Streams of several kinds.
+grep -v '"reference":true\|-1",' zone.jsonl >orphan.jsonl
+is "no reference" "$(kvt-transition orphan.jsonl | verdicts '[.verdict,.safe_within,.summary]|@csv' | tail -n 1)" '"no_reference",,"At budget 0.2 world cannot be judged: the stream has no reference run of this experiment and model."'
+sed 's/"kv_budget":0.2,"budget_unit":"fraction"/"kv_budget":384,"budget_unit":"tokens"/; s/"kv_policy":"world","kv_budget":0.2/"kv_policy":"world","kv_budget":384/' zone.jsonl >tokens.jsonl
+is "budgets in tokens" "$(kvt-transition tokens.jsonl | verdicts '[.kv_budget,.verdict]|@csv' | tail -n 1)" '384,"transition_zone"'
+like "are called so" "$(kvt-transition tokens.jsonl | verdicts .summary | tail -n 1)" '^At budget 384 tokens world'
+{ cat zone.jsonl; grep '0\.2"' zone.jsonl | sed 's/d00000-0\.2/other/; s/"kv_policy":"world"/"kv_policy":"other"/'; } >policies.jsonl
+is "one reference serves all policies of its experiment" "$(kvt-transition policies.jsonl | verdicts '[.kv_policy,.kv_budget,.verdict,.reference_run_id]|@csv' | head -n 1)" '"other",0.2,"transition_zone","d00000-1"'
+{ sed 's/"meta":{}/"meta":{"task":"one"}/' zone.jsonl; sed 's/"meta":{}/"meta":{"task":"two"}/; s/"request_id":"/"request_id":"x/' zone.jsonl | grep -v '"kind":"run"'; } >tasks.jsonl
+is "two tasks are two studies" "$(kvt-transition tasks.jsonl | verdicts '[.task,.kv_budget,.rationale.family_cells]|@csv')" '"one",0.5,10
+"one",0.2,10
+"two",0.5,10
+"two",0.2,10'
+is "or one family" "$(kvt-transition --family=all tasks.jsonl | verdicts '.rationale.family_cells' | sort -u)" 20
+is "2 and 50 bins" "$(for b in 2 50; do "$world" flat --n 3 --bins $b | kvt-transition | verdicts '.rationale.bins|length'; done | sort -un | tr '\n' ' ')" '2 50 '
+is "one pair" "$("$world" perfect --n 1 --bins 1 | kvt-transition | verdicts '[.verdict,.rationale.n_pairs]|@csv' | tail -n 1)" '"inconclusive",1'
+is "shared contexts switch to cluster sums" "$("$world" flat-loss --n 40 --cluster 4 | kvt-transition | verdicts '[.rationale.clusters,.verdict]|@csv' | tail -n 1)" 'true,"silent_loss"'
+is "the legacy rule is there, and flags noise" "$("$world" flat --n 10 --churn 0.1 --seed 4 | kvt-transition --method=zscore | verdicts '[.rationale.method,.verdict,(.rationale.zscore.std|length)]|@csv' | tail -n 1)" '"zscore","transition_zone",5'
+fails 1 "no response at all" kvt-transition /dev/null
+fails 2 "a delta out of range" bash -c 'kvt-transition --delta=3 zone.jsonl'
+fails 2 "an unknown method" kvt-transition --method=zscor zone.jsonl
+fails 3 "a full disk" bash -c 'kvt-transition zone.jsonl >/dev/full'
+done_testing
