@@ -1,0 +1,75 @@
+#!/bin/bash
+# The whole recipe on the real engine, small: every artefact, every budget proven, replays byte for byte,
+# reruns only what depends on a change, an interrupted run asks nothing twice.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+
+run=$scratch/run
+jq '.dataset.n_per_bin = 2 | .output.exp_group_id = "mini" | .decoding.max_tokens = 12' config/snapkv.json >"$scratch/mini.json"
+bin_directory=$(realpath --relative-to="$root" "$KVT_BIN")
+experiment() {
+    env -u BASE_URL -u OPENAI_BASE_URL -u MAKEFLAGS -u MAKELEVEL make --no-print-directory \
+        BIN="$bin_directory" BUILD="$(realpath --relative-to="$root" "$KVT_BUILD")" \
+        CONFIG="$scratch/mini.json" RUN="$run" "$@"
+}
+stamp() { stat -c '%y %i' "$run/$1"; }
+
+ok "make experiment" experiment experiment
+like "the terminal ends with a verdict per budget" "$(cat "$scratch/.out")" '0\.2'
+cp "$scratch/.err" "$scratch/first.err"
+for file in manifest.jsonl manifest.json journal.jsonl responses.jsonl scored.jsonl stats.jsonl stream.jsonl \
+    kv_transition.sqlite summary.json report.md log/kvt-serve.log \
+    plots/{acc,std,failrate,latency}_vs_len.{png,svg} plots/{outcomes,paired,memory,tradeoff}.{png,svg} \
+    tables/{bins,pairs,outcomes,failures,transitions,runs,requests}.csv; do
+    if [ "$file" = log/kvt-serve.log ]; then ok "$file exists" test -f "$run/$file"; else ok "$file is there" test -s "$run/$file"; fi
+done
+ok "the stream keeps its contract" kvt-lint "$run/stream.jsonl"
+ok "so does the manifest" kvt-lint "$run/manifest.jsonl"
+is "every request has one answer" "$(jq -c 'select(.kind=="response") | .request_id' "$run/stream.jsonl" | sort -u | wc -l)" 30
+is "every budget is proven" "$(jq -r 'select(.kind=="response") | .telemetry.kv.applied' "$run/stream.jsonl" | sort | uniq -c | xargs)" '30 proven'
+is "the kept ratio is within 0.02 of the budget, but for the uncompressed tail" \
+    "$(jq -c 'select(.kind=="response") | .telemetry.kv as $kv
+        | select((($kv.kept_tokens / $kv.prompt_tokens) - .kv_budget | fabs) > 0.02 + $kv.uncompressed_tail / $kv.prompt_tokens)' "$run/stream.jsonl")" ''
+is "no request failed" "$(jq -c 'select(.kind=="response" and .error != null)' "$run/stream.jsonl")" ''
+
+kvt-score <"$run/responses.jsonl" | kvt-stats | kvt-transition >"$scratch/replay.jsonl"
+ok "a replay of the last three stages gives the same bytes" cmp "$scratch/replay.jsonl" "$run/stream.jsonl"
+jq -c 'select(.kind != "meta")' "$run/scored.jsonl" | shuf --random-source=<(yes) >"$scratch/shuffled.jsonl"
+is "statistics do not depend on the order of lines" \
+    "$(kvt-stats "$scratch/shuffled.jsonl" | kvt-transition | grep -E '^\{"kind":"(bin_stats|pair_stats|transition)"')" \
+    "$(grep -E '^\{"kind":"(bin_stats|pair_stats|transition)"' "$run/stream.jsonl")"
+
+before=$(stamp responses.jsonl)$(stamp stream.jsonl)
+ok "a second make" experiment experiment
+is "has nothing to do" "$(stamp responses.jsonl)$(stamp stream.jsonl)" "$before"
+
+change() { jq "$1" "$scratch/mini.json" >"$scratch/new.json" && mv "$scratch/new.json" "$scratch/mini.json"; }
+before_stats=$(stamp stats.jsonl) before_stream=$(stamp stream.jsonl)
+change '.transition.alpha = 0.1'
+ok "make after a change of the verdict's alpha" experiment experiment
+is "keeps the statistics" "$(stamp stats.jsonl)" "$before_stats"
+ok "and makes a new verdict" test "$(stamp stream.jsonl)" != "$before_stream"
+
+before_manifest=$(stamp manifest.jsonl) lines=$(wc -l <"$run/journal.jsonl")
+change '.decoding.seed = 7'
+ok "make after a change of the decoding seed" experiment experiment
+is "keeps the manifest" "$(stamp manifest.jsonl)" "$before_manifest"
+is "asks every request again" "$(jq -c 'select(.kind=="response") | .request.seed' "$run/stream.jsonl" | sort -u)" 7
+ok "and keeps the old answers in the journal" test "$(wc -l <"$run/journal.jsonl")" -ge $((lines + 30))
+
+# Interrupted in the middle, then the same command again.
+rm -rf "$run"
+experiment run >"$scratch/out" 2>&1 &
+for _ in $(seq 300); do
+    [ "$(grep -c '"kind":"response"' "$run/journal.jsonl" 2>/dev/null)" -ge 4 ] 2>/dev/null && break
+    sleep 0.1
+done
+pkill -INT -f "kvt-infer.*$run/manifest.jsonl" || true
+wait $! 2>/dev/null
+answered=$(grep -c '"kind":"response"' "$run/journal.jsonl")
+ok "the interrupted run has answers in its journal" test "$answered" -ge 4
+ok "and left no half-made stream" test ! -e "$run/responses.jsonl"
+ok "the same command finishes" experiment run
+is "each request was answered once" "$(jq -r 'select(.kind=="response") | .request_id' "$run/journal.jsonl" | sort | uniq -d)" ''
+is "and all of them are there" "$(jq -r 'select(.kind=="response") | .request_id' "$run/responses.jsonl" | sort -u | wc -l)" 30
+done_testing
