@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GRID_COLUMNS = 3, GRID_ROW = 340, GRID_HEAD = 92, GRID_FOOT = 22, GRID_LEFT = 72 };
+enum { GRID_COLUMNS = 3, GRID_ROW = 330, GRID_FOOT = 22, GRID_LEFT = 72 };
 
 void kvt_grid_canvas(struct kvt_canvas *canvas, size_t n)
 {
@@ -15,7 +15,7 @@ void kvt_grid_canvas(struct kvt_canvas *canvas, size_t n)
     if (rows > 40)
         rows = 40; /* more panels than anyone reads: they overlap rather than ask for gigabytes */
     canvas->width = widths[n < GRID_COLUMNS ? n : GRID_COLUMNS];
-    canvas->height = GRID_HEAD + GRID_FOOT + GRID_ROW * (int)rows;
+    canvas->height = GRID_FOOT + GRID_ROW * (int)rows;
 }
 
 void kvt_grid_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, size_t index, size_t n)
@@ -23,7 +23,7 @@ void kvt_grid_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, siz
     size_t columns = n < GRID_COLUMNS ? n : GRID_COLUMNS;
     double step = (canvas->width - GRID_LEFT) / (double)columns;
     double left = GRID_LEFT + step * (double)(index % columns);
-    double top = GRID_HEAD + GRID_ROW * (double)(index / columns);
+    double top = canvas->head + GRID_ROW * (double)(index / columns);
     kvt_gnuplot_frame(out, canvas, left, canvas->width - (left + step - 18), top + 36,
                       canvas->height - (top + GRID_ROW - 46));
     /* Panels of a row share their axis: numbers stand at the first. */
@@ -170,19 +170,15 @@ static void rule(struct kvt_buffer *out, double x, const char *colour)
     kvt_buffer_printf(out, ",graph 1 nohead back dashtype 2 lw 1.2 lc rgb '%s'\n", colour);
 }
 
-static void key_entry(struct kvt_buffer *key, const char *with, const char *what,
-                      const struct kvt_arm *arm)
+static void note(struct kvt_key *key, const char *with, const char *what, const struct kvt_arm *arm)
 {
     struct kvt_buffer text = {0};
     kvt_buffer_printf(&text, "%s, %s", what, arm->label);
-    kvt_buffer_printf(key, ", \\\n  keyentry with %s title ", with);
-    kvt_escape_gnuplot(key, kvt_buffer_string(&text), KVT_TEXT_LIMIT);
-    kvt_buffer_text(key, " noenhanced");
+    kvt_key_add(key, with, kvt_buffer_string(&text));
     kvt_buffer_free(&text);
 }
 
-void kvt_gnuplot_zones(struct kvt_buffer *out, struct kvt_buffer *key,
-                       const struct kvt_study *study)
+void kvt_gnuplot_zones(struct kvt_buffer *out, struct kvt_key *key, const struct kvt_study *study)
 {
     size_t slot = 0;
     for (size_t i = 0; i < study->n_arms; i++) {
@@ -198,14 +194,14 @@ void kvt_gnuplot_zones(struct kvt_buffer *out, struct kvt_buffer *key,
             shade(out, study, first, last, mark.colour);
             snprintf(with, sizeof with,
                      "boxes fillstyle transparent solid 0.13 noborder lc rgb '%s'", mark.colour);
-            key_entry(key, with, "transition zone", arm);
+            note(key, with, "transition zone", arm);
         }
         if (collapse >= 0) {
             double left, unused;
             kvt_length_borders(study, (size_t)collapse, &left, &unused);
             rule(out, left, mark.colour);
             snprintf(with, sizeof with, "lines dashtype 2 lw 1.2 lc rgb '%s'", mark.colour);
-            key_entry(key, with, "collapsed beyond", arm);
+            note(key, with, "collapsed beyond", arm);
         }
     }
 }

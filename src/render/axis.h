@@ -8,8 +8,8 @@
 #include "render/gnuplot.h"
 
 /*
- * A grid of small panels, three in a row, one an arm: sets the canvas to the size it takes (before
- * kvt_gnuplot_begin), then frames the i-th panel (within `set multiplot`).
+ * A grid of small panels, three in a row, one an arm: sets the canvas's width, and the height that
+ * the panels take (before kvt_key_fit); then frames the i-th panel.
  */
 void kvt_grid_canvas(struct kvt_canvas *canvas, size_t n);
 void kvt_grid_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, size_t index,
@@ -27,11 +27,7 @@ double kvt_length_position(const struct kvt_study *study, size_t bin, size_t slo
 /* Borders of a bin on that axis. */
 void kvt_length_borders(const struct kvt_study *study, size_t bin, double *left, double *right);
 
-/*
- * Shades each arm's transition zone and marks the bin where it collapsed. Returns, appended to
- * `key`, the key entries that say so (", keyentry ...": to follow a plot command's last element).
- */
-void kvt_gnuplot_zones(struct kvt_buffer *out, struct kvt_buffer *key,
-                       const struct kvt_study *study);
+/* Shades each arm's transition zone, marks where it collapsed, and adds both to the key. */
+void kvt_gnuplot_zones(struct kvt_buffer *out, struct kvt_key *key, const struct kvt_study *study);
 
 #endif

@@ -48,12 +48,15 @@ void kvt_grouped_number(double value, char text[32])
     text[used] = '\0';
 }
 
+static void name_arm(struct kvt_buffer *text, const struct kvt_arm *arm)
+{
+    kvt_buffer_printf(text, "%s%s", arm->reference ? "" : "budget ", arm->label);
+}
+
 void kvt_gnuplot_arm(struct kvt_buffer *out, const struct kvt_arm *arm)
 {
     struct kvt_buffer text = {0};
-    if (!arm->reference)
-        kvt_buffer_text(&text, "budget ");
-    kvt_buffer_text(&text, arm->label);
+    name_arm(&text, arm);
     kvt_escape_gnuplot(out, kvt_buffer_string(&text), KVT_TEXT_LIMIT);
     kvt_buffer_free(&text);
 }
@@ -154,36 +157,67 @@ void kvt_gnuplot_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, 
                       left / width, 1 - right / width, 1 - top / height, bottom / height);
 }
 
-void kvt_gnuplot_arm_key(struct kvt_buffer *key, const struct kvt_study *study, const char *with)
+void kvt_key_add(struct kvt_key *key, const char *with, const char *text)
+{
+    size_t before = key->entries.length;
+    kvt_buffer_printf(&key->entries, ", \\\n  keyentry with %s title ", with);
+    size_t start = key->entries.length;
+    kvt_escape_gnuplot(&key->entries, text, KVT_TEXT_LIMIT);
+    size_t width = key->entries.length - start; /* bytes: never less than characters */
+    kvt_buffer_text(&key->entries, " noenhanced");
+    key->n += key->entries.length > before;
+    if (width > key->widest)
+        key->widest = width;
+}
+
+void kvt_key_arms(struct kvt_key *key, const struct kvt_study *study, const char *with)
 {
     size_t slot = 0;
     for (size_t i = 0; i < study->n_arms; i++) {
         if (!kvt_arm_shown(study->arms[i]))
             continue;
         struct kvt_mark mark = kvt_mark_of(slot++);
-        kvt_buffer_printf(
-            key, ", \\\n  keyentry with %s dashtype %d lw 1.6 pt %d ps 1.1 lc rgb '%s' title ",
-            with, mark.dash, mark.point, mark.colour);
-        kvt_gnuplot_arm(key, study->arms[i]);
-        kvt_buffer_text(key, " noenhanced");
+        struct kvt_buffer text = {0};
+        char style[128];
+        snprintf(style, sizeof style, "%s dashtype %d lw 1.6 pt %d ps 1.1 lc rgb '%s'", with,
+                 mark.dash, mark.point, mark.colour);
+        name_arm(&text, study->arms[i]);
+        kvt_key_add(key, style, kvt_buffer_string(&text));
+        kvt_buffer_free(&text);
     }
 }
 
-void kvt_gnuplot_key(struct kvt_buffer *out, const struct kvt_canvas *canvas,
-                     struct kvt_buffer *entries)
+enum { KEY_TOP = 58, KEY_ROW = 17, KEY_SAMPLE = 52 };
+
+/* Columns that fit the canvas, as gnuplot measures a key of 10-point text. */
+static size_t key_columns(const struct kvt_key *key, const struct kvt_canvas *canvas)
+{
+    double columns = (canvas->width - 16) / (KEY_SAMPLE + 8.7 * (double)key->widest);
+    return columns < 1 ? 1 : (size_t)columns;
+}
+
+void kvt_key_fit(const struct kvt_key *key, struct kvt_canvas *canvas)
+{
+    size_t columns = key_columns(key, canvas), rows = (key->n + columns - 1) / columns;
+    canvas->head = KEY_TOP + KEY_ROW * (int)rows;
+    canvas->height += canvas->head;
+}
+
+void kvt_key_draw(struct kvt_buffer *out, const struct kvt_canvas *canvas, struct kvt_key *key)
 {
     kvt_gnuplot_frame(out, canvas, 4, 4, 4, 4);
     kvt_buffer_printf(
         out,
         "set multiplot\nunset border\nunset tics\nunset grid\n"
-        "set key at screen %.4f,screen %.4f left top horizontal Left reverse noenhanced "
-        "samplen 2 width 1 font 'DejaVu Sans,10'\n"
+        "set key at screen %.4f,screen %.4f left top horizontal maxcols %zu Left reverse "
+        "noenhanced samplen 2 width 1 font 'DejaVu Sans,10'\n"
         "plot [0:1] [0:1] -1 notitle%s\n"
         "unset key\nunset label 1\nunset label 2\nunset label 3\n"
         "set border 3 lc rgb '#444444' lw 0.8\n"
         "set xtics nomirror out scale 0.6 textcolor rgb '#222222'\n"
         "set ytics nomirror out scale 0.6 textcolor rgb '#222222'\n"
         "set grid ytics lt 1 lc rgb '#E3E3E3' lw 0.7\n",
-        8.0 / canvas->width, 1 - 58.0 / canvas->height, kvt_buffer_string(entries));
-    kvt_buffer_free(entries);
+        8.0 / canvas->width, 1 - (double)KEY_TOP / canvas->height, key_columns(key, canvas),
+        kvt_buffer_string(&key->entries));
+    kvt_buffer_free(&key->entries);
 }

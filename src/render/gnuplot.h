@@ -23,7 +23,22 @@ struct kvt_canvas {
     const char *format; /* png, svg or pdf: the default of the program's variable `format` */
     const char *output; /* default of `output_file`; "" is standard output */
     int width, height;
+    int head; /* what title, study and key take at the top; set by kvt_key_fit */
 };
+
+/* The key of a figure, in rows under its title. Zero-initialise it; kvt_key_draw releases it. */
+struct kvt_key {
+    struct kvt_buffer entries; /* ", keyentry ..." */
+    size_t n, widest;          /* entries, and characters of the longest */
+};
+/* Adds an entry: `with` is gnuplot's style, `text` is escaped here. */
+void kvt_key_add(struct kvt_key *key, const char *with, const char *text);
+/* An entry per shown arm; `with` is "linespoints" or "points". */
+void kvt_key_arms(struct kvt_key *key, const struct kvt_study *study, const char *with);
+/* Sets canvas->head from the key's size; canvas->width must be set, canvas->height grows by it. */
+void kvt_key_fit(const struct kvt_key *key, struct kvt_canvas *canvas);
+/* Begins the multiplot with title, remark and key, which are drawn once, here. */
+void kvt_key_draw(struct kvt_buffer *out, const struct kvt_canvas *canvas, struct kvt_key *key);
 
 /* Colour and mark of the i-th shown arm of a study; the reference is 0. */
 struct kvt_mark {
@@ -41,17 +56,7 @@ void kvt_gnuplot_begin(struct kvt_buffer *out, const struct kvt_canvas *canvas, 
 void kvt_gnuplot_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, double left,
                        double right, double top, double bottom);
 
-/*
- * Begins the multiplot with the key, in one row (or more) under the study's name, across the
- * canvas. `entries` are ", keyentry ..." elements; it is released. Title, remark and key are drawn
- * once here.
- */
-void kvt_gnuplot_key(struct kvt_buffer *out, const struct kvt_canvas *canvas,
-                     struct kvt_buffer *entries);
-/* Key entries of the shown arms; `with` is "linespoints" or "points". */
-void kvt_gnuplot_arm_key(struct kvt_buffer *key, const struct kvt_study *study, const char *with);
-
-/* Label of an arm in a key, quoted: 'budget 0.2', 'full cache'. */
+/* Name of an arm, quoted: 'budget 0.2', 'full cache'. */
 void kvt_gnuplot_arm(struct kvt_buffer *out, const struct kvt_arm *arm);
 /* A number of a data block, a space before it; NaN where unknown. */
 void kvt_gnuplot_number(struct kvt_buffer *out, double value);

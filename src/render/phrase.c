@@ -10,20 +10,20 @@ static const struct {
     const char *verdict, *name, *meaning;
 } verdicts[] = {
     {"transition_zone", "transition zone",
-     "failures rise while the scores still hold, and the scores collapse at longer contexts"},
-    {"abrupt_collapse", "abrupt collapse", "the score collapses within a short range of lengths"},
+     "Failures rise while the scores still hold, and the scores collapse at longer contexts"},
+    {"abrupt_collapse", "abrupt collapse", "The score collapses within a short range of lengths"},
     {"safe_within", "safe",
-     "at every length the loss stays within the margin, as far as the data reach"},
+     "At every length the loss stays within the margin, as far as the data reach"},
     {"failing", "failing",
-     "the model fails visibly (abstentions, malformed or endless answers) more often "
+     "The model fails visibly (abstentions, malformed or endless answers) more often "
      "than with the full cache"},
     {"silent_loss", "silent loss",
-     "right answers turn into wrong ones that look like any other answer; failures do not account "
+     "Right answers turn into wrong ones that look like any other answer; failures do not account "
      "for it"},
-    {"degraded", "degraded", "answers are lost; how much of it shows as failures is not settled"},
+    {"degraded", "degraded", "Answers are lost; how much of it shows as failures is not settled"},
     {"inconclusive", "inconclusive",
-     "too few pairs to confirm a loss or to rule one out: this is not a clean bill"},
-    {"no_reference", "no reference", "there is no full-cache run to compare with"},
+     "Too few pairs to confirm a loss or to rule one out: this is not a clean bill"},
+    {"no_reference", "no reference", "There is no full-cache run to compare with"},
 };
 
 const char *kvt_phrase_verdict(const char *verdict)
@@ -119,15 +119,62 @@ void kvt_phrase_bin(struct kvt_buffer *out, const struct kvt_study *study, size_
     }
 }
 
+/* The bin after the run of set bins that begins at `first`. */
+static size_t run_end(const bool *set, size_t n, size_t first)
+{
+    while (first < n && set[first])
+        first++;
+    return first;
+}
+
+static size_t next_set(const bool *set, size_t n, size_t from)
+{
+    while (from < n && !set[from])
+        from++;
+    return from;
+}
+
+void kvt_phrase_bins(struct kvt_buffer *out, const bool *set, size_t n)
+{
+    size_t count = 0;
+    for (size_t b = 0; b < n; b++)
+        count += set[b];
+    if (count == 0) {
+        kvt_buffer_text(out, "no bin");
+        return;
+    }
+    kvt_buffer_text(out, count == 1 ? "bin " : "bins ");
+    for (size_t first = next_set(set, n, 0); first < n;) {
+        size_t end = run_end(set, n, first), next = next_set(set, n, end);
+        kvt_buffer_printf(out, "%zu", first + 1);
+        if (end - first == 2)
+            kvt_buffer_printf(out, next < n ? ", %zu" : " and %zu", end);
+        else if (end - first > 2)
+            kvt_buffer_printf(out, " to %zu", end);
+        if (next < n)
+            kvt_buffer_text(out,
+                            run_end(set, n, next) < n && next_set(set, n, run_end(set, n, next)) < n
+                                ? ", "
+                                : " and ");
+        first = next;
+    }
+}
+
 void kvt_phrase_safe(struct kvt_buffer *out, const struct kvt_arm *arm)
 {
+    const char *verdict = kvt_json_text(arm->transition, "verdict", "");
     double safe = kvt_json_number(arm->transition, "safe_within", NAN);
     double alpha = kvt_json_number(arm->transition, "rationale.alpha", 0.05);
     if (isnan(safe))
         return;
-    kvt_buffer_text(out, "loses at most ");
+    if (strcmp(verdict, "safe_within") == 0)
+        kvt_buffer_text(out, "It loses at most ");
+    else if (strcmp(verdict, "inconclusive") == 0)
+        kvt_buffer_text(out, "The data do not rule out a loss of up to ");
+    else
+        return; /* a bound on a loss that is there says nothing worth a sentence */
     kvt_phrase_points(out, safe);
-    kvt_buffer_printf(out, " points at any length tested (%.10g%% confidence)", 100 * (1 - alpha));
+    kvt_buffer_printf(out, " points at any length tested (%.10g%% confidence).", 100 * (1 - alpha));
 }
 
 void kvt_phrase_proof(struct kvt_buffer *out, const struct kvt_arm *arm)
@@ -193,5 +240,6 @@ void kvt_phrase_noise(struct kvt_buffer *out, const struct kvt_study *study)
     kvt_buffer_printf(out, "%.0f of %.0f answers differ between two full-cache runs", noise.changed,
                       noise.n);
     if (noise.scores_known)
-        kvt_buffer_printf(out, " (%.0f scores lower, %.0f higher)", noise.lower, noise.higher);
+        kvt_buffer_printf(out, " (%.0f score%s lower, %.0f higher)", noise.lower,
+                          noise.lower == 1 ? "" : "s", noise.higher);
 }

@@ -10,7 +10,7 @@
 
 /* "silent loss": a verdict's name for people. Unknown verdicts keep their own name. */
 const char *kvt_phrase_verdict(const char *verdict);
-/* What a verdict means, one sentence without a subject; "" for an unknown one. */
+/* What a verdict means, a sentence without its full stop; "" for an unknown one. */
 const char *kvt_phrase_meaning(const char *verdict);
 /* What a warning code means; the code itself if it is unknown. */
 const char *kvt_phrase_warning(const char *code);
@@ -33,6 +33,9 @@ void kvt_phrase_noise(struct kvt_buffer *out, const struct kvt_study *study);
 
 /* "about 2,411 tokens (bin 4)", or "bin 4" where lengths are unknown. */
 void kvt_phrase_bin(struct kvt_buffer *out, const struct kvt_study *study, size_t bin);
+
+/* "bin 4", "bins 2 to 4 and 6": the numbers, from 1, of the bins that are set. */
+void kvt_phrase_bins(struct kvt_buffer *out, const bool *set, size_t n);
 
 /* "12.3": percent or points with one decimal, none for whole ones; "?" if unknown. */
 void kvt_phrase_points(struct kvt_buffer *out, double share);

@@ -109,15 +109,17 @@ static int single(struct kvt_buffer *out, struct kvt_canvas *canvas, const char 
 {
     if (!any_value(study, panel->curve.value))
         return kvt_fail(error, KVT_DATA, no_stats, panel->curve.value);
-    struct kvt_buffer key = {0}, zones = {0};
+    struct kvt_key key = {0};
+    struct kvt_buffer zones = {0};
     canvas->width = 760;
-    canvas->height = 470;
+    canvas->height = remark ? 394 : 376;
+    kvt_key_arms(&key, study, "linespoints");
+    kvt_gnuplot_zones(&zones, &key, study);
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(out, canvas, name, title, study, remark);
     blocks(out, name, study, &panel->curve);
-    kvt_gnuplot_arm_key(&key, study, "linespoints");
-    kvt_gnuplot_zones(&zones, &key, study);
-    kvt_gnuplot_key(out, canvas, &key);
-    kvt_gnuplot_frame(out, canvas, 78, 16, 112, remark ? 76 : 58);
+    kvt_key_draw(out, canvas, &key);
+    kvt_gnuplot_frame(out, canvas, 78, 16, canvas->head + 14, remark ? 76 : 58);
     kvt_gnuplot_length_axis(out, study, canvas->width - 94);
     kvt_buffer_append(out, kvt_buffer_string(&zones), zones.length);
     kvt_buffer_printf(out, "set yrange [%s]\nset ylabel '%s' noenhanced offset 0.5,0\n",
@@ -171,7 +173,7 @@ static void panel_axes(struct kvt_buffer *out, const struct kvt_canvas *canvas,
 {
     double step = (canvas->width - 8) / (double)n, left = step * (double)i + 76;
     double right = canvas->width - step * (double)(i + 1) + 8;
-    kvt_gnuplot_frame(out, canvas, left, right, 112, 78);
+    kvt_gnuplot_frame(out, canvas, left, right, canvas->head + 14, 78);
     kvt_gnuplot_length_axis(out, study, canvas->width - left - right);
     kvt_buffer_printf(out, "set yrange [%s]\nset ylabel '%s' noenhanced offset 0.5,0\n",
                       panel->range, panel->label);
@@ -180,7 +182,7 @@ static void panel_axes(struct kvt_buffer *out, const struct kvt_canvas *canvas,
 static void panel_canvas(struct kvt_canvas *canvas, size_t n)
 {
     canvas->width = n == 1 ? 760 : n == 2 ? 960 : 1180;
-    canvas->height = 470;
+    canvas->height = 386;
 }
 
 int kvt_plot_latency(struct kvt_buffer *out, struct kvt_canvas *canvas,
@@ -211,8 +213,10 @@ int kvt_plot_latency(struct kvt_buffer *out, struct kvt_canvas *canvas,
     }
     if (n == 0)
         return kvt_fail(error, KVT_DATA, no_stats, "lat_p50");
-    struct kvt_buffer key = {0};
+    struct kvt_key key = {0};
     panel_canvas(canvas, n);
+    kvt_key_arms(&key, study, "linespoints");
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(out, canvas, "latency", "Latency against context length", study,
                       whiskers ? "Whiskers reach to the 95th percentile." : NULL);
     for (size_t i = 0; i < n; i++) {
@@ -220,8 +224,7 @@ int kvt_plot_latency(struct kvt_buffer *out, struct kvt_canvas *canvas,
         snprintf(block, sizeof block, "latency%zu", i);
         blocks(out, block, study, &list[i].curve);
     }
-    kvt_gnuplot_arm_key(&key, study, "linespoints");
-    kvt_gnuplot_key(out, canvas, &key);
+    kvt_key_draw(out, canvas, &key);
     for (size_t i = 0; i < n; i++) {
         char block[32];
         snprintf(block, sizeof block, "latency%zu", i);
@@ -284,10 +287,15 @@ int kvt_plot_memory(struct kvt_buffer *out, struct kvt_canvas *canvas,
          .range = "0:*"},
         {.label = "share of the entries kept (median)",
          .curve = {"kept_ratio_p50", NULL, NULL, 1, false},
-         .range = "0:1.05"}};
+         .range = largest(study, "kept_ratio_p50") > 1.05 ? "0:*" : "0:1.05"}};
     size_t n = share ? 2 : 1;
-    struct kvt_buffer key = {0};
+    struct kvt_key key = {0};
     panel_canvas(canvas, n);
+    kvt_key_arms(&key, study, "linespoints");
+    if (peak)
+        kvt_key_add(&key, "linespoints dashtype 3 lw 1.2 pt 6 ps 1.5 lc rgb '#555555'",
+                    "open marks: peak of the request");
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(
         out, canvas, "memory",
         cache ? "KV cache against context length" : "Memory against context length", study,
@@ -299,12 +307,7 @@ int kvt_plot_memory(struct kvt_buffer *out, struct kvt_canvas *canvas,
         blocks(out, "peak", study, &(struct curve){"kv_peak_bytes_p50", NULL, NULL, mib, true});
     if (share)
         blocks(out, "memory1", study, &list[1].curve);
-    kvt_gnuplot_arm_key(&key, study, "linespoints");
-    if (peak)
-        kvt_buffer_text(&key,
-                        ", \\\n  keyentry with linespoints dashtype 3 lw 1.2 pt 6 ps 1.5 lc rgb "
-                        "'#555555' title 'open marks: peak of the request' noenhanced");
-    kvt_gnuplot_key(out, canvas, &key);
+    kvt_key_draw(out, canvas, &key);
     panel_axes(out, canvas, study, &list[0], 0, n);
     elements(out, "memory0", study);
     if (peak)

@@ -100,14 +100,15 @@ static void panel(struct kvt_buffer *out, const struct kvt_study *study, const s
     kvt_buffer_byte(out, '\n');
 }
 
-static void key_entries(struct kvt_buffer *key, const struct kvt_study *study)
+static void key_entries(struct kvt_key *key, const struct kvt_study *study)
 {
-    for (size_t o = 0; o < KVT_OUTCOME_COUNT; o++)
+    for (size_t o = 0; o < KVT_OUTCOME_COUNT; o++) {
+        char with[96];
+        snprintf(with, sizeof with, "boxes fillstyle solid 1 noborder lc rgb '%s'",
+                 kvt_outcome_styles[o].colour);
         if (outcome_seen(study, o))
-            kvt_buffer_printf(key,
-                              ", \\\n  keyentry with boxes fillstyle solid 1 noborder lc rgb '%s' "
-                              "title '%s' noenhanced",
-                              kvt_outcome_styles[o].colour, kvt_outcome_styles[o].label);
+            kvt_key_add(key, with, kvt_outcome_styles[o].label);
+    }
 }
 
 static bool any_missing(const struct kvt_study *study)
@@ -134,7 +135,10 @@ int kvt_plot_outcomes(struct kvt_buffer *out, struct kvt_canvas *canvas,
         return kvt_fail(error, KVT_DATA,
                         "the figure of outcomes needs scored response records, and the stream has "
                         "none: pipe it through kvt-score");
+    struct kvt_key key = {0};
+    key_entries(&key, study);
     kvt_grid_canvas(canvas, n);
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(out, canvas, "outcomes", "What became of the requests", study,
                       any_missing(study) ? "Numbers are percentages of the requests asked in the "
                                            "bin; white: no record."
@@ -142,9 +146,7 @@ int kvt_plot_outcomes(struct kvt_buffer *out, struct kvt_canvas *canvas,
     for (size_t i = 0; i < study->n_arms; i++)
         if (kvt_arm_shown(study->arms[i]))
             data_blocks(out, study, study->arms[i], slot++);
-    struct kvt_buffer key = {0};
-    key_entries(&key, study);
-    kvt_gnuplot_key(out, canvas, &key);
+    kvt_key_draw(out, canvas, &key);
     kvt_buffer_text(out,
                     "set yrange [0:1.12]\nset ytics nomirror 0,0.2,1\nset border 2\nunset grid\n");
     slot = 0;

@@ -78,22 +78,16 @@ static void panel(struct kvt_buffer *out, const struct kvt_arm *arm, size_t slot
     kvt_buffer_byte(out, '\n');
 }
 
-static void key_entries(struct kvt_buffer *key, double delta)
+static void key_entries(struct kvt_key *key, double delta)
 {
-    kvt_buffer_text(
-        key, ", \\\n  keyentry with boxes fillstyle solid 1 noborder lc rgb '#E8A27A' title 'score "
-             "fell' noenhanced, \\\n"
-             "  keyentry with boxes fillstyle solid 1 noborder lc rgb '#8FCFBB' title 'score rose' "
-             "noenhanced, \\\n"
-             "  keyentry with yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb '#000000' title 'mean loss, "
-             "95% interval' noenhanced, \\\n"
-             "  keyentry with lines lw 2.2 lc rgb '#0072B2' title 'upper bound, all bins' "
-             "noenhanced");
+    char text[64];
+    kvt_key_add(key, "boxes fillstyle solid 1 noborder lc rgb '#E8A27A'", "score fell");
+    kvt_key_add(key, "boxes fillstyle solid 1 noborder lc rgb '#8FCFBB'", "score rose");
+    kvt_key_add(key, "yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb '#000000'", "mean loss, 95% interval");
+    kvt_key_add(key, "lines lw 2.2 lc rgb '#0072B2'", "upper bound, all bins");
+    snprintf(text, sizeof text, "safe below (%.10g points)", 100 * delta);
     if (!isnan(delta))
-        kvt_buffer_printf(key,
-                          ", \\\n  keyentry with lines dashtype 2 lw 1.2 lc rgb '#7F3F98' title "
-                          "'safe below (%.10g points)' noenhanced",
-                          100 * delta);
+        kvt_key_add(key, "lines dashtype 2 lw 1.2 lc rgb '#7F3F98'", text);
 }
 
 /* A number of the verdicts' rationale, the same for all budgets of a study. */
@@ -126,7 +120,10 @@ int kvt_plot_paired(struct kvt_buffer *out, struct kvt_canvas *canvas,
             error, KVT_DATA,
             "the paired figure needs pair_stats records, and the stream has none: it takes "
             "a reference run (budget 1.0), then kvt-stats");
+    struct kvt_key key = {0};
+    key_entries(&key, delta);
     kvt_grid_canvas(canvas, n);
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(
         out, canvas, "paired", "Answers lost and gained against the full cache", study,
         "Bars: share of the entries. \xe2\x9c\xb1: loss confirmed, corrected over bins and "
@@ -135,9 +132,7 @@ int kvt_plot_paired(struct kvt_buffer *out, struct kvt_canvas *canvas,
         if (is_compared(study->arms[i]))
             data_block(out, study, study->arms[i], slot++, alpha);
     find_range(study, &low, &high);
-    struct kvt_buffer key = {0};
-    key_entries(&key, delta);
-    kvt_gnuplot_key(out, canvas, &key);
+    kvt_key_draw(out, canvas, &key);
     kvt_buffer_printf(out, "set yrange [%.0f:%.0f]\nset border 2\n", low, high);
     slot = 0;
     for (size_t i = 0; i < study->n_arms; i++) {

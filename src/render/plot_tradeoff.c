@@ -155,7 +155,10 @@ int kvt_plot_tradeoff(struct kvt_buffer *out, struct kvt_canvas *canvas,
             "the trade-off needs KV bytes or latencies in bin_stats records, and the stream "
             "has none: pipe it through kvt-stats");
     canvas->width = n == 2 ? 980 : 760;
-    canvas->height = 490;
+    canvas->height = 410;
+    struct kvt_key key = {0};
+    kvt_key_arms(&key, study, "points");
+    kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(
         out, canvas, "tradeoff", "Score against cost", study,
         study->has_lengths
@@ -165,16 +168,15 @@ int kvt_plot_tradeoff(struct kvt_buffer *out, struct kvt_canvas *canvas,
     for (size_t c = 0; c < 2; c++)
         if (costs[c])
             data_blocks(out, study, names[c], costs[c]);
-    struct kvt_buffer key = {0};
-    kvt_gnuplot_arm_key(&key, study, "points");
-    kvt_gnuplot_key(out, canvas, &key);
+    kvt_key_draw(out, canvas, &key);
     kvt_buffer_text(out, "set logscale x\nset yrange [-0.02:1.16]\nset ytics nomirror 0,0.2,1\n"
                          "set ylabel 'score (bin mean)' noenhanced offset 0.5,0\n");
     double step = (canvas->width - 8) / (double)n, left = 76;
     for (size_t c = 0; c < 2; c++) {
         if (!costs[c])
             continue;
-        kvt_gnuplot_frame(out, canvas, left, canvas->width - (left + step - 88), 100, 78);
+        kvt_gnuplot_frame(out, canvas, left, canvas->width - (left + step - 88), canvas->head + 12,
+                          78);
         cost_axis(out, study, costs[c]);
         panel(out, study, names[c]);
         left += step;

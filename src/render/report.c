@@ -59,15 +59,15 @@ static void verdict_lines(struct kvt_report *report, const struct kvt_arm *arm)
     kvt_escape_markdown(out, arm->label, 40);
     kvt_buffer_text(out, ": ");
     kvt_escape_markdown(out, kvt_phrase_verdict(verdict), 60);
-    kvt_buffer_text(out, ".** ");
-    kvt_escape_markdown(out, kvt_json_text(arm->transition, "summary", ""), 0);
+    kvt_buffer_text(out, ".**");
     if (*meaning)
-        kvt_buffer_printf(out, " (%s: %s.)", kvt_phrase_verdict(verdict), meaning);
-    if (!isnan(kvt_json_number(arm->transition, "safe_within", NAN))) {
-        kvt_buffer_text(out, " It ");
-        kvt_phrase_safe(out, arm);
-        kvt_buffer_byte(out, '.');
-    }
+        kvt_buffer_printf(out, " %s.", meaning);
+    kvt_buffer_byte(out, ' ');
+    kvt_escape_markdown(out, kvt_json_text(arm->transition, "summary", ""), 0);
+    kvt_buffer_byte(out, ' ');
+    kvt_phrase_safe(out, arm);
+    while (out->length && out->data[out->length - 1] == ' ')
+        out->length--;
     kvt_buffer_byte(out, '\n');
     size_t index;
     json_t *code;
@@ -117,19 +117,7 @@ void kvt_report_verdict(struct kvt_report *report)
     if (!any)
         kvt_buffer_text(out,
                         "The stream holds no verdict: it has not been through kvt-transition.\n");
-    kvt_buffer_text(out, "\nIn short: ");
-    const char *separator = "";
-    for (size_t i = 0; any && i < report->study->n_arms; i++) {
-        size_t counts[KVT_PROOF_COUNT], total;
-        if (!kvt_arm_shown(report->study->arms[i]))
-            continue;
-        total = kvt_arm_proof(report->study->arms[i], counts);
-        kvt_buffer_printf(out, "%s%s%s %zu of %zu requests proven", separator,
-                          report->study->arms[i]->reference ? "" : "budget ",
-                          report->study->arms[i]->label, counts[KVT_PROOF_PROVEN], total);
-        separator = ", ";
-    }
-    kvt_buffer_text(out, any ? ".\n\n" : "no verdict.\n\n");
+    kvt_buffer_byte(out, '\n');
 }
 
 /* "SnapKV on recall, task recall" */

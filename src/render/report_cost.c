@@ -32,28 +32,18 @@ static void proof_row(struct kvt_report *report, const struct kvt_arm *arm)
 static void preflight_lines(struct kvt_report *report)
 {
     const json_t *preflight = report->results->preflight;
-    if (!preflight)
+    const char *text = kvt_json_text(preflight, "text", "");
+    if (!*text)
         return;
-    const char *key, *separator = "";
-    json_t *value;
     kvt_buffer_text(report->out, "Preflight: ");
-    json_object_foreach((json_t *)(uintptr_t)preflight, key, value)
-    {
-        if (json_is_object(value) || json_is_array(value))
-            continue;
-        struct kvt_buffer text = {0};
-        if (json_is_string(value))
-            kvt_buffer_text(&text, json_string_value(value));
-        else
-            kvt_json_write(&text, value);
-        kvt_buffer_text(report->out, separator);
-        kvt_escape_markdown(report->out, key, 60);
-        kvt_buffer_text(report->out, " ");
-        kvt_escape_markdown(report->out, kvt_buffer_string(&text), 120);
-        kvt_buffer_free(&text);
-        separator = "; ";
-    }
-    kvt_buffer_text(report->out, ".\n\n");
+    kvt_escape_markdown(report->out, text, 600);
+    kvt_buffer_printf(report->out,
+                      " Starved, %.0f of %.0f answers changed; asked twice at full cache, %.0f of "
+                      "%.0f.\n\n",
+                      kvt_json_number(preflight, "starved_changed", NAN),
+                      kvt_json_number(preflight, "starved_entries", NAN),
+                      kvt_json_number(preflight, "aa_changed", NAN),
+                      kvt_json_number(preflight, "entries", NAN));
 }
 
 void kvt_report_proof(struct kvt_report *report)

@@ -15,28 +15,40 @@ static void begin(struct kvt_report *report, const struct kvt_arm *arm)
     kvt_buffer_text(report->out, ": ");
 }
 
-/* The worst bin among those whose loss is confirmed, or what the data leave possible. */
+/* The bins whose p-value at `path` is confirmed: "bins 2 to 4", "no bin". */
+static void confirmed(struct kvt_buffer *out, const struct kvt_arm *arm, const char *path,
+                      double alpha)
+{
+    bool set[KVT_BIN_LIMIT];
+    for (size_t b = 0; b < arm->n_cells; b++)
+        set[b] = kvt_cell_pair(&arm->cells[b], path) <= alpha;
+    kvt_phrase_bins(out, set, arm->n_cells);
+}
+
+/* The bin with the largest confirmed loss, or -1. */
+static long worst_bin(const struct kvt_arm *arm, double alpha)
+{
+    long worst = -1;
+    double lowest = INFINITY;
+    for (size_t b = 0; b < arm->n_cells; b++) {
+        double delta = kvt_cell_pair(&arm->cells[b], "delta_mean");
+        if (kvt_cell_pair(&arm->cells[b], "loss.p_adj") <= alpha && delta < lowest) {
+            lowest = delta;
+            worst = (long)b;
+        }
+    }
+    return worst;
+}
+
 static void loss_finding(struct kvt_report *report, const struct kvt_arm *arm, double alpha)
 {
     struct kvt_buffer *out = report->out;
-    long worst = -1, first = -1;
-    double widest = NAN;
-    for (size_t b = 0; b < arm->n_cells; b++) {
-        const struct kvt_cell *cell = &arm->cells[b];
-        double delta = kvt_cell_pair(cell, "delta_mean"), upper = kvt_cell_pair(cell, "loss_upper");
-        if (!(kvt_cell_pair(cell, "n_pairs") > 0))
-            continue;
-        if (isnan(widest) || upper > widest)
-            widest = upper;
-        if (!(kvt_cell_pair(cell, "loss.p_adj") <= alpha))
-            continue;
-        if (first < 0)
-            first = (long)b;
-        if (worst < 0 || delta < kvt_cell_pair(&arm->cells[worst], "delta_mean"))
-            worst = (long)b;
-    }
+    long worst = worst_bin(arm, alpha);
     begin(report, arm);
     if (worst < 0) {
+        double widest = 0;
+        for (size_t b = 0; b < arm->n_cells; b++)
+            widest = fmax(widest, kvt_cell_pair(&arm->cells[b], "loss_upper"));
         kvt_buffer_text(out,
                         "no loss is confirmed in any bin; the data leave room for one of up to ");
         kvt_phrase_points(out, widest);
@@ -44,9 +56,9 @@ static void loss_finding(struct kvt_report *report, const struct kvt_arm *arm, d
         return;
     }
     const struct kvt_cell *cell = &arm->cells[worst];
-    kvt_buffer_text(out, "a loss is confirmed from ");
-    kvt_phrase_bin(out, report->study, (size_t)first);
-    kvt_buffer_text(out, " on; the largest is ");
+    kvt_buffer_text(out, "a loss is confirmed in ");
+    confirmed(out, arm, "loss.p_adj", alpha);
+    kvt_buffer_text(out, "; the largest is ");
     kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_mean"));
     kvt_buffer_text(out, " points (95% interval ");
     kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_ci_high"));
@@ -62,26 +74,25 @@ static void kind_finding(struct kvt_report *report, const struct kvt_arm *arm, d
 {
     struct kvt_buffer *out = report->out;
     double lost = 0, lift = 0, silent = 0;
-    size_t lift_bins = 0, silent_bins = 0;
     for (size_t b = 0; b < arm->n_cells; b++) {
         const struct kvt_cell *cell = &arm->cells[b];
-        if (!(kvt_cell_pair(cell, "n_pairs") > 0))
-            continue;
         lost += fmax(0, kvt_cell_pair(cell, "loss.n10"));
         lift += fmax(0, kvt_cell_pair(cell, "lift.n10"));
         silent += fmax(0, kvt_cell_pair(cell, "silent.n10"));
-        lift_bins += kvt_cell_pair(cell, "lift.p_adj") <= alpha;
-        silent_bins += kvt_cell_pair(cell, "silent.p_adj") <= alpha;
     }
     if (!(lost > 0))
         return;
     begin(report, arm);
     kvt_buffer_printf(
         out,
-        "of %.0f answers that score lower than the full cache's, %.0f are unremarkable in "
-        "form (neither run failed); %.0f answers fail where the full cache's did not. "
-        "More failures are confirmed in %zu bin%s, more wrong answers in %zu.\n",
-        lost, silent, lift, lift_bins, lift_bins == 1 ? "" : "s", silent_bins);
+        "%.0f answer%s lower than the full cache's, %.0f of them without a failure in "
+        "either run; %.0f answer%s where the full cache's did not. ",
+        lost, lost == 1 ? " scores" : "s score", silent, lift, lift == 1 ? " fails" : "s fail");
+    kvt_buffer_text(out, "More failures are confirmed in ");
+    confirmed(out, arm, "lift.p_adj", alpha);
+    kvt_buffer_text(out, ", more wrong answers in ");
+    confirmed(out, arm, "silent.p_adj", alpha);
+    kvt_buffer_text(out, ".\n");
 }
 
 static void churn_finding(struct kvt_report *report, const struct kvt_arm *arm)
@@ -123,7 +134,7 @@ static void ratio_text(struct kvt_buffer *out, const struct kvt_cell *cell, cons
     snprintf(value, sizeof value, "%s.ratio", name);
     snprintf(low, sizeof low, "%s.ratio_low", name);
     snprintf(high, sizeof high, "%s.ratio_high", name);
-    kvt_buffer_printf(out, "%.2f times the full cache's", kvt_cell_pair(cell, value));
+    kvt_buffer_printf(out, "%.2f times as long as with the full cache", kvt_cell_pair(cell, value));
     if (!isnan(kvt_cell_pair(cell, low)) && !isnan(kvt_cell_pair(cell, high)))
         kvt_buffer_printf(out, " (95%% interval %.2f to %.2f)", kvt_cell_pair(cell, low),
                           kvt_cell_pair(cell, high));
@@ -149,7 +160,6 @@ static void cost_finding(struct kvt_report *report, const struct kvt_arm *arm)
         if (!isnan(kvt_cell_pair(cell, "latency_ratio.ratio"))) {
             kvt_buffer_text(out, " an answer takes ");
             ratio_text(out, cell, "latency_ratio");
-            kvt_buffer_text(out, " time");
             separator = ",";
         }
         if (held > 0 && all > 0)

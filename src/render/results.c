@@ -191,12 +191,9 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
         json_array_append(results->records, record);
         if (*kind == 'e' && !results->experiment)
             results->experiment = record;
-    } else if (strcmp(kind, "meta") == 0) {
-        json_t *preflight = json_object_get(record, "preflight");
-        if (json_is_object(preflight)) {
-            json_decref(results->preflight);
-            results->preflight = json_incref(preflight);
-        }
+    } else if (strcmp(kind, "preflight") == 0) {
+        json_decref(results->preflight); /* a journal holds one per setting, the newest last */
+        results->preflight = json_incref(record);
     }
     return 0;
 }
