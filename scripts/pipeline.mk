@@ -91,8 +91,8 @@ $(RUN)/kv_transition.sqlite: $(RUN)/manifest.jsonl $(RUN)/stream.jsonl scripts/i
 define plot_rule
 $(RUN)/plots/$(1).png: $(RUN)/stream.jsonl $(BIN)/kvt-render | $(RUN)/plots
 	@$(BIN)/kvt-render plot $(call plot_name,$(1)) $(RUN)/stream.jsonl > $(RUN)/plots/$(1).gp
-	@cd $(RUN)/plots && gnuplot -e "format='png'; output_file='$(1).png'" $(1).gp
-	@cd $(RUN)/plots && gnuplot -e "format='svg'; output_file='$(1).svg'" $(1).gp
+	@cd $(RUN)/plots && LC_ALL=C.UTF-8 gnuplot -e "format='png'; output_file='$(1).png'" $(1).gp
+	@cd $(RUN)/plots && LC_ALL=C.UTF-8 gnuplot -e "format='svg'; output_file='$(1).svg'" $(1).gp
 endef
 $(foreach plot,$(PLOTS),$(eval $(call plot_rule,$(plot))))
 $(RUN)/plots.done: $(PLOTS:%=$(RUN)/plots/%.png)

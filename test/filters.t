@@ -4,11 +4,12 @@
 cd "$root" || exit 1
 
 filters="kvt-bin kvt-infer kvt-score kvt-stats kvt-transition"
+: >"$scratch/journal"
 printf '%s\n' '{"kind":"foreign","x":0.20, "y":[1,{"z":"\u00e9"}]}' '' '{"kind" : "other"}' >"$scratch/foreign"
 
 for program in $filters; do
     arguments=()
-    [ "$program" = kvt-infer ] && arguments=(--base-url=http://127.0.0.1:9 --offline)
+    [ "$program" = kvt-infer ] && arguments=(--offline "--journal=$scratch/journal")
     [ "$program" = kvt-bin ] && arguments=(-c config/snapkv.json)
     if [ "$program" != kvt-bin ]; then
         "$program" "${arguments[@]}" --no-meta "$scratch/foreign" >"$scratch/copy" 2>"$scratch/err"
@@ -18,7 +19,7 @@ for program in $filters; do
         "$program" "${arguments[@]}" "$scratch/foreign" 2>/dev/null >"$scratch/once"
         "$program" "${arguments[@]}" "$scratch/once" 2>/dev/null >"$scratch/twice"
         is "$program drops its own old meta" "$(grep -c '"meta"' "$scratch/twice")" 1
-        is "$program --offline or not, no record is repeated" "$(wc -l <"$scratch/twice")" "$(wc -l <"$scratch/once")"
+        is "$program run twice repeats no record" "$(wc -l <"$scratch/twice")" "$(wc -l <"$scratch/once")"
         fails 3 "$program reports a full disk" bash -c "\"$program\" ${arguments[*]} '$scratch/foreign' >/dev/full"
         yes '{"kind":"foreign","x":"0123456789012345678901234567890123456789"}' | head -n 20000 >"$scratch/long"
         "$program" "${arguments[@]}" "$scratch/long" 2>"$scratch/err" | head -n 1 >/dev/null
@@ -27,7 +28,9 @@ for program in $filters; do
         fails 1 "$program stops at a bad line" "$program" "${arguments[@]}" "$scratch/bad"
         like "$program names file and line" "$(cat "$scratch/.err")" "^$program: $scratch/bad:2: "
         is "$program has already written what came before" "$(cat "$scratch/.out")" '{"kind":"foreign"}'
-        ok "$program sets bad lines aside" "$program" "${arguments[@]}" --no-meta --skip-bad "$scratch/aside" "$scratch/bad"
+        # a stream without responses is nothing to compute from
+        case $program in kvt-stats | kvt-transition) code=1 ;; *) code=0 ;; esac
+        fails $code "$program sets bad lines aside" "$program" "${arguments[@]}" --no-meta --skip-bad "$scratch/aside" "$scratch/bad"
         is "$program goes on after a bad line" "$(wc -l <"$scratch/.out")" 2
         is "$program keeps the bad line" "$(cat "$scratch/aside")" 'not json'
     fi
