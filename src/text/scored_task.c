@@ -12,46 +12,46 @@ static const char *const unanswerable[] = {"unanswerable", NULL};
     "its metric needs jieba's Chinese word segmentation, which is not part of this program, and "  \
     "scores without it would be wrong"
 
-const struct kvt_scored_task kvt_scored_task_other = {"other", "qa_f1", false, false,
-                                                      true,    NULL,    NULL,  NULL};
+const struct kvt_scored_task kvt_scored_task_other = {"other", "qa_f1", false, false, true,
+                                                      NULL,    NULL,    NULL,  0};
 
 /* LongBench v1: config/dataset2prompt.json asks for the forms and the abstention given here.
  * Summaries and code are cut by the benchmark's own cap as a rule, so there the cap is no failure.
  */
 /* clang-format off */
 const struct kvt_scored_task kvt_scored_tasks[] = {
-    {"recall", "em", false, true, true, not_stated, RECALL_FORM, NULL},
+    {"recall", "em", false, true, true, not_stated, RECALL_FORM, NULL, 0},
 
-    {"narrativeqa", "qa_f1", false, true, true, NULL, NULL, NULL},
-    {"qasper", "qa_f1", false, true, true, unanswerable, NULL, NULL},
-    {"multifieldqa_en", "qa_f1", false, true, true, NULL, NULL, NULL},
-    {"hotpotqa", "qa_f1", false, true, true, NULL, NULL, NULL},
-    {"2wikimqa", "qa_f1", false, true, true, NULL, NULL, NULL},
-    {"musique", "qa_f1", false, true, true, NULL, NULL, NULL},
-    {"triviaqa", "qa_f1", true, true, true, NULL, NULL, NULL},
-    {"gov_report", "rouge", false, false, true, NULL, NULL, NULL},
-    {"qmsum", "rouge", false, false, true, NULL, NULL, NULL},
-    {"multi_news", "rouge", false, false, true, NULL, NULL, NULL},
-    {"samsum", "rouge", true, true, true, NULL, NULL, NULL},
-    {"trec", "classification", true, true, true, NULL, NULL, NULL},
-    {"lsht", "classification", true, true, false, NULL, NULL, NULL},
-    {"passage_count", "count", false, true, true, NULL, "\\d", NULL},
-    {"passage_retrieval_en", "retrieval", false, true, true, NULL, "Paragraph \\d", NULL},
-    {"passage_retrieval_zh", "retrieval_zh", false, true, false, NULL, "\\d", NULL},
-    {"lcc", "code_sim", false, false, true, NULL, NULL, NULL},
-    {"repobench-p", "code_sim", false, false, true, NULL, NULL, NULL},
-    {"multifieldqa_zh", "qa_f1", false, true, false, NULL, NULL, NEEDS_JIEBA},
-    {"dureader", "rouge", false, true, false, NULL, NULL, NEEDS_JIEBA},
-    {"vcsum", "rouge", false, false, false, NULL, NULL, NEEDS_JIEBA},
+    {"narrativeqa", "qa_f1", false, true, true, NULL, NULL, NULL, 200},
+    {"qasper", "qa_f1", false, true, true, unanswerable, NULL, NULL, 200},
+    {"multifieldqa_en", "qa_f1", false, true, true, NULL, NULL, NULL, 150},
+    {"hotpotqa", "qa_f1", false, true, true, NULL, NULL, NULL, 200},
+    {"2wikimqa", "qa_f1", false, true, true, NULL, NULL, NULL, 200},
+    {"musique", "qa_f1", false, true, true, NULL, NULL, NULL, 200},
+    {"triviaqa", "qa_f1", true, true, true, NULL, NULL, NULL, 200},
+    {"gov_report", "rouge", false, false, true, NULL, NULL, NULL, 200},
+    {"qmsum", "rouge", false, false, true, NULL, NULL, NULL, 200},
+    {"multi_news", "rouge", false, false, true, NULL, NULL, NULL, 200},
+    {"samsum", "rouge", true, true, true, NULL, NULL, NULL, 200},
+    {"trec", "classification", true, true, true, NULL, NULL, NULL, 200},
+    {"lsht", "classification", true, true, false, NULL, NULL, NULL, 200},
+    {"passage_count", "count", false, true, true, NULL, "\\d", NULL, 200},
+    {"passage_retrieval_en", "retrieval", false, true, true, NULL, "Paragraph \\d", NULL, 200},
+    {"passage_retrieval_zh", "retrieval_zh", false, true, false, NULL, "\\d", NULL, 200},
+    {"lcc", "code_sim", false, false, true, NULL, NULL, NULL, 500},
+    {"repobench-p", "code_sim", false, false, true, NULL, NULL, NULL, 500},
+    {"multifieldqa_zh", "qa_f1", false, true, false, NULL, NULL, NEEDS_JIEBA, 200},
+    {"dureader", "rouge", false, true, false, NULL, NULL, NEEDS_JIEBA, 200},
+    {"vcsum", "rouge", false, false, false, NULL, NULL, NEEDS_JIEBA, 200},
 
     /* RULER (NVIDIA/RULER, scripts/eval/synthetic/constants.py) */
-    {"niah*", "string_match_all", false, false, true, NULL, NULL, NULL},
-    {"vt", "string_match_all", false, false, true, NULL, NULL, NULL},
-    {"cwe", "string_match_all", false, false, true, NULL, NULL, NULL},
-    {"fwe", "string_match_all", false, false, true, NULL, NULL, NULL},
-    {"qa_1", "string_match_part", false, false, true, NULL, NULL, NULL},
-    {"qa_2", "string_match_part", false, false, true, NULL, NULL, NULL},
-    {NULL, NULL, false, false, false, NULL, NULL, NULL},
+    {"niah*", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"vt", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"cwe", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"fwe", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"qa_1", "string_match_part", false, false, true, NULL, NULL, NULL, 0},
+    {"qa_2", "string_match_part", false, false, true, NULL, NULL, NULL, 0},
+    {NULL, NULL, false, false, false, NULL, NULL, NULL, 0},
 };
 /* clang-format on */
 

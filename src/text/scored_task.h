@@ -21,6 +21,7 @@ struct kvt_scored_task {
         *abstentions;    /* NULL-terminated, or NULL: what an answer says that gives up */
     const char *format;  /* PCRE2 pattern that a well-formed answer matches, or NULL */
     const char *refused; /* why the task is not scored, or NULL */
+    size_t n_questions;  /* of the published benchmark; 0 if that varies */
 };
 
 extern const struct kvt_scored_task kvt_scored_tasks[]; /* ends with a NULL name */

@@ -1,0 +1,533 @@
+/*
+ * kvt-import: published predictions, as a stream.
+ *
+ * In:     prediction files of other tools.
+ * Out:    experiment, dataset, bin, run and response records; no scores: kvt-score gives them.
+ * Memory: blocking: all rows.
+ */
+#include "config/config.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "dataset/bins.h"
+#include "stream/json.h"
+#include "stream/number.h"
+#include "stream/stage.h"
+#include "text/import_record.h"
+#include "text/pairing.h"
+#include "text/prediction.h"
+#include "text/scored_task.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct kvt_stage_options common;
+static const char *format_name, *task_option, *policy_option, *unit_option, *model_option,
+    *exp_option;
+static const char *questions_path, *replicate = "a";
+static double budget_option = NAN;
+static long n_bins = 1;
+static int dedupe, reference_option;
+
+static const struct kvt_option options[] = {
+    {KVT_OPTION_TEXT, 'f', "format", &format_name, "F",
+     "longbench, kvpress, lm-eval, kvcache-factory or ruler", 0},
+    {KVT_OPTION_TEXT, 't', "task", &task_option, "T",
+     "task of all rows [the rows', the file name's]", 0},
+    {KVT_OPTION_TEXT, 'p', "policy", &policy_option, "P", "eviction policy [the name's]", 0},
+    {KVT_OPTION_NUMBER, 'b', "budget", &budget_option, "B",
+     "KV budget [the name's; 1 for a full cache]", 0},
+    {KVT_OPTION_TEXT, 0, "budget-unit", &unit_option, "U", "fraction or tokens [fraction up to 1]",
+     0},
+    {KVT_OPTION_FLAG, 0, "reference", &reference_option, 0,
+     "the run is the one others are compared with", 0},
+    {KVT_OPTION_TEXT, 0, "replicate", &replicate, "R", "a, or b for a second reference run [a]", 0},
+    {KVT_OPTION_TEXT, 0, "model", &model_option, "NAME", "model [the name's]", 0},
+    {KVT_OPTION_TEXT, 0, "exp", &exp_option, "NAME", "name of the experiment [import-TASK]", 0},
+    {KVT_OPTION_INTEGER, 0, "bins", &n_bins, "N", "length bins (quantiles) [1]", 0},
+    {KVT_OPTION_TEXT, 0, "questions", &questions_path, "FILE",
+     "question rows or a manifest: ids, golds, lengths, bins", 0},
+    {KVT_OPTION_FLAG, 0, "dedupe", &dedupe, 0, "drop rows that came twice", 0},
+    KVT_STAGE_OPTIONS(common),
+    {KVT_OPTION_END, 0, 0, 0, 0, 0, 0},
+};
+
+static const struct kvt_usage usage = {
+    "kvt-import --format=F [--policy=P --budget=B] [options] FILE...",
+    "Turns published predictions into a stream that kvt-score, kvt-stats and kvt-transition take.\n"
+    "Each task, policy and budget becomes a run; outputs of several imports can be joined with "
+    "cat.",
+    "  kvt-import --format=longbench --bins=5 full/qasper.jsonl snapkv-256/qasper.jsonl | "
+    "kvt-score",
+    options};
+
+/* A task: its rows are of one dataset, binned together whatever the run. */
+struct dataset {
+    struct kvt_import_dataset record;
+    char *exp_group;
+    struct kvt_length_bins bins;
+};
+
+/* One policy and budget on one task. */
+struct run {
+    size_t dataset; /* index */
+    char *policy, *model;
+    struct kvt_import_run record;
+    struct kvt_pairing pairing;
+};
+
+struct import {
+    struct kvt_stage stage;
+    const struct kvt_prediction_format *format;
+    struct kvt_settings settings;
+    struct kvt_questions questions;
+    struct kvt_predictions *files; /* one list of predictions per file */
+    size_t n_files;
+    struct dataset *datasets;
+    size_t n_datasets, datasets_capacity;
+    struct run *runs;
+    size_t n_runs, runs_capacity;
+    char date[KVT_DATE_SIZE];
+    struct kvt_buffer record;
+};
+
+/* --- reading -------------------------------------------------------------------------------------
+ */
+
+/* The whole file; NULL and errno set if it cannot be read. */
+static char *read_file(const char *path, size_t *length)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!file)
+        return NULL;
+    struct kvt_buffer text = {0};
+    char chunk[16384];
+    size_t n;
+    while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
+        kvt_buffer_append(&text, chunk, n);
+    int failed = ferror(file) ? errno : 0;
+    if (file != stdin)
+        fclose(file);
+    *length = text.length;
+    char *data = kvt_buffer_take(&text);
+    if (failed) {
+        free(data);
+        errno = failed;
+        return NULL;
+    }
+    return data;
+}
+
+static char *settings_beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length;
+    char *full = kvt_asprintf("%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name);
+    char *text = read_file(full, &length);
+    free(full);
+    return text;
+}
+
+static int bad_row(void *context, const char *source, size_t line, const char *text, size_t length,
+                   const struct kvt_error *error)
+{
+    struct import *import = context;
+    struct kvt_line bad = {.data = text, .length = length, .source = source, .number = line};
+    kvt_stage_bad(&import->stage, &bad, error->text); /* ends the process without --skip-bad */
+    return 0;
+}
+
+/* Removes "longbench_" (lm-evaluation-harness), so that names agree between tools. */
+static const char *plain_task(const char *task)
+{
+    return strncmp(task, "longbench_", 10) == 0 ? task + 10 : task;
+}
+
+static size_t dataset_of(struct import *import, const char *task)
+{
+    for (size_t i = 0; i < import->n_datasets; i++)
+        if (strcmp(import->datasets[i].record.task, task) == 0)
+            return i;
+    kvt_grow(&import->datasets, &import->datasets_capacity, import->n_datasets,
+             sizeof *import->datasets);
+    struct dataset *dataset = &import->datasets[import->n_datasets];
+    *dataset =
+        (struct dataset){.record = {.task = task, .date = import->date, .n_bins = (size_t)n_bins}};
+    dataset->exp_group = exp_option ? kvt_strdup(exp_option) : kvt_asprintf("import-%s", task);
+    dataset->record.exp_group = dataset->exp_group;
+    kvt_import_id(dataset->record.id, (const char *const[]){"import", task, NULL});
+    return import->n_datasets++;
+}
+
+/* What the options and the names say about a run; ends the process if that is not enough. */
+static struct kvt_import_run describe(const struct kvt_hints *hints, const char *path)
+{
+    struct kvt_import_run run = {.policy = policy_option ? policy_option : hints->policy,
+                                 .model = model_option ? model_option : hints->model,
+                                 .replicate = replicate,
+                                 .compress_after = hints->compress_after};
+    if (!run.policy)
+        kvt_die(KVT_USAGE, "%s: its name does not tell the policy; give --policy", path);
+    bool full = kvt_policy_is_full(run.policy);
+    bool named = isnan(budget_option) && hints->has_budget && !(policy_option && full);
+    if (isnan(budget_option) && !named && !full)
+        kvt_die(KVT_USAGE, "%s: its name does not tell the budget; give --budget", path);
+    run.budget = !isnan(budget_option) ? budget_option : named ? hints->budget : 1;
+    if (!(run.budget > 0) || isinf(run.budget))
+        kvt_die(KVT_USAGE, "--budget: %g is not a budget", run.budget);
+    run.unit = run.budget <= 1 ? "fraction" : "tokens";
+    if (named)
+        run.unit = hints->unit;
+    if (unit_option)
+        run.unit = unit_option;
+    run.reference =
+        reference_option || full || (run.budget == 1 && strcmp(run.unit, "fraction") == 0);
+    return run;
+}
+
+/* The run of this task, policy and budget; `like` keeps its texts. */
+static struct run *run_of(struct import *import, const struct kvt_import_run *like, size_t dataset)
+{
+    for (size_t i = 0; i < import->n_runs; i++) {
+        struct run *run = &import->runs[i];
+        if (run->dataset == dataset && strcmp(run->policy, like->policy) == 0 &&
+            run->record.budget == like->budget && strcmp(run->record.unit, like->unit) == 0 &&
+            strcmp(run->model ? run->model : "", like->model ? like->model : "") == 0)
+            return run;
+    }
+    kvt_grow(&import->runs, &import->runs_capacity, import->n_runs, sizeof *import->runs);
+    struct run *run = &import->runs[import->n_runs++];
+    *run = (struct run){.dataset = dataset, .record = *like};
+    run->record.policy = run->policy = kvt_strdup(like->policy);
+    run->record.model = run->model = like->model ? kvt_strdup(like->model) : NULL;
+    const struct kvt_import_dataset *of = &import->datasets[dataset].record;
+    char budget[KVT_NUMBER_SIZE];
+    kvt_number_format(like->budget, budget);
+    kvt_import_id(run->record.id, (const char *const[]){"import", of->exp_group, of->task,
+                                                        run->model ? run->model : "", run->policy,
+                                                        budget, like->unit, replicate, NULL});
+    return run;
+}
+
+static void add_file(struct import *import, const char *path, size_t number)
+{
+    size_t length;
+    char *data = read_file(path, &length);
+    if (!data)
+        kvt_die(KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
+    kvt_sha256_add(&import->stage.input_hash, data, length);
+    struct kvt_hints hints = {.length = NAN};
+    char *settings = import->format->beside ? settings_beside(path, import->format->beside) : NULL;
+    import->format->read_name(path, settings, &hints);
+    struct kvt_predictions *rows = &import->files[number];
+    struct kvt_error error;
+    const char *source = strcmp(path, "-") == 0 ? "stdin" : path;
+    if (kvt_predictions_read(import->format, data, length, source, rows, bad_row, import, &error) !=
+        0)
+        kvt_die_error(&error);
+    if (rows->count == 0)
+        kvt_die(KVT_DATA, "%s: no predictions in it", source);
+    struct kvt_import_run like = describe(&hints, path);
+    for (size_t i = 0; i < rows->count; i++) {
+        struct kvt_prediction *row = &rows->items[i];
+        const char *task = task_option ? task_option : row->task ? row->task : hints.task;
+        if (!task)
+            kvt_die(KVT_USAGE, "%s: neither its rows nor its name tell the task; give --task",
+                    path);
+        char *name = kvt_strdup(plain_task(task));
+        free(row->task);
+        row->task = name; /* lives as long as the rows */
+        if (isnan(row->length))
+            row->length = hints.length;
+        struct kvt_pairing *pairing =
+            &run_of(import, &like, dataset_of(import, row->task))->pairing;
+        kvt_grow(&pairing->rows, &pairing->capacity, pairing->count, sizeof *pairing->rows);
+        pairing->rows[pairing->count++] =
+            (struct kvt_paired){.prediction = row, .bin = -1, .tokens = NAN};
+    }
+    kvt_hints_free(&hints);
+    free(settings);
+    free(data);
+}
+
+/* --- pairing and bins ----------------------------------------------------------------------------
+ */
+
+/* The benchmark's number of questions; LongBench-E and unknown tasks have none that is known. */
+static size_t known_questions(const char *task)
+{
+    const struct kvt_scored_task *found = kvt_scored_task_find(task);
+    return strcmp(found->name, task) == 0 ? found->n_questions : 0;
+}
+
+/* "rows 4, 5, 6": the first repeated rows. */
+static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *out)
+{
+    enum { SHOWN = 5 };
+    size_t count = 0;
+    for (size_t i = 0; i < pairing->count; i++) {
+        const struct kvt_paired *row = &pairing->rows[i];
+        if (row->occurrence == 0 || ++count > SHOWN)
+            continue;
+        kvt_buffer_printf(out, "%s%zu (as %zu)", count > 1 ? ", " : "", row->prediction->row,
+                          pairing->rows[row->first].prediction->row);
+    }
+    if (count > SHOWN)
+        kvt_buffer_text(out, ", ...");
+}
+
+/* Says what was found about a run's rows: repeated ones, too few, no ids. */
+static void report_rows(const struct run *run, const char *task)
+{
+    const struct kvt_pairing *pairing = &run->pairing;
+    size_t known = known_questions(task);
+    struct kvt_repeats repeats = kvt_pairing_repeats(pairing, known);
+    const char *source = pairing->rows[0].prediction->source;
+    struct kvt_buffer rows = {0};
+    list_repeats(pairing, &rows);
+    if (repeats.certain > 0)
+        kvt_say("%s: %zu rows of %s, %zu repeated: row %s; %s", source, pairing->count, task,
+                repeats.certain, rows.data,
+                dedupe ? "dropped" : "kept, as published means count them; --dedupe drops them");
+    else if (repeats.rows > 0)
+        kvt_say("%s: %zu rows of %s have the golds and length of an earlier one: row %s; they are "
+                "no repetition, as there are not more rows than questions",
+                source, repeats.rows, task, rows.data);
+    if (known && pairing->count < known)
+        kvt_say("%s: %zu rows of %s, which has %zu questions", source, pairing->count, task, known);
+    if (!pairing->with_ids)
+        kvt_say(
+            "%s: rows without ids: paired with other runs by golds and length, and by order where "
+            "those are equal",
+            source);
+    kvt_buffer_free(&rows);
+}
+
+static void pair_run(struct import *import, struct run *run)
+{
+    const struct dataset *dataset = &import->datasets[run->dataset];
+    struct kvt_error error;
+    size_t known = known_questions(dataset->record.task);
+    kvt_pairing_identify(&run->pairing, dataset->record.id);
+    report_rows(run, dataset->record.task);
+    if (dedupe)
+        kvt_pairing_dedupe(&run->pairing, known);
+    if (import->questions.count &&
+        kvt_questions_join(&import->questions, &run->pairing, &error) != 0)
+        kvt_die_error(&error);
+    for (size_t i = 0; i < run->pairing.count; i++) {
+        struct kvt_paired *row = &run->pairing.rows[i];
+        if (!(import->questions.manifest && row->entry_id[0]))
+            row->entry_id[0] = '\0'; /* dropping changes occurrences, joining keys */
+    }
+    kvt_pairing_identify(&run->pairing, dataset->record.id);
+}
+
+/* Rows without golds cannot be scored: bad lines. */
+static void check_golds(struct import *import, struct run *run)
+{
+    for (size_t i = 0; i < run->pairing.count; i++) {
+        struct kvt_paired *row = &run->pairing.rows[i];
+        if (row->dropped || json_array_size(row->prediction->answers) > 0)
+            continue;
+        struct kvt_error error;
+        kvt_fail(&error, KVT_DATA, "row %zu has no golds; --questions=FILE gives them",
+                 row->prediction->row);
+        bad_row(import, row->prediction->source, row->prediction->line, "", 0, &error);
+        row->dropped = true;
+    }
+}
+
+/* All classes come from the last row of a file, as in the benchmark's own scorer. */
+static void share_classes(struct run *run)
+{
+    json_t *last = NULL;
+    for (size_t i = run->pairing.count; i-- > 0;) {
+        struct kvt_prediction *row = run->pairing.rows[i].prediction;
+        if (i + 1 == run->pairing.count ||
+            row->source != run->pairing.rows[i + 1].prediction->source)
+            last = row->all_classes;
+        if (row->all_classes == last)
+            continue;
+        json_decref(row->all_classes);
+        row->all_classes = json_incref(last);
+    }
+}
+
+/* Bins the entries of a dataset, each once however many runs have it. */
+static void make_bins(struct import *import, size_t number)
+{
+    struct dataset *dataset = &import->datasets[number];
+    json_t *seen = json_object();
+    int64_t *lengths = NULL;
+    size_t capacity = 0, count = 0, unknown = 0;
+    for (size_t r = 0; r < import->n_runs; r++)
+        for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
+             i++) {
+            const struct kvt_paired *row = &import->runs[r].pairing.rows[i];
+            if (row->dropped || json_object_get(seen, row->entry_id))
+                continue;
+            double length = row->prediction->length;
+            unknown += isnan(length) ? 1 : 0;
+            kvt_grow(&lengths, &capacity, count, sizeof *lengths);
+            lengths[count] = isnan(length) || length < 0 || length > 1e15 ? 0 : (int64_t)length;
+            json_object_set_new(seen, row->entry_id, json_integer((json_int_t)count++));
+        }
+    if (unknown > 0 && n_bins > 1)
+        kvt_die(KVT_DATA, "--bins: %zu rows of %s have no length; --questions=FILE gives it",
+                unknown, dataset->record.task);
+    size_t *bin_of = kvt_alloc_array(count, sizeof *bin_of);
+    if (count > 0)
+        kvt_bins_make(&dataset->bins, lengths, count, (size_t)n_bins, bin_of);
+    for (size_t r = 0; r < import->n_runs; r++)
+        for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
+             i++) {
+            struct kvt_paired *row = &import->runs[r].pairing.rows[i];
+            if (!row->dropped && row->bin < 0)
+                row->bin = (long)bin_of[json_integer_value(json_object_get(seen, row->entry_id))];
+        }
+    dataset->record.n_entries = count;
+    free(bin_of);
+    free(lengths);
+    json_decref(seen);
+}
+
+/* --- records -------------------------------------------------------------------------------------
+ */
+
+static void emit(struct import *import, const char *kind)
+{
+    kvt_stage_emit_buffer(&import->stage, kind, &import->record);
+}
+
+static void emit_dataset(struct import *import, const struct dataset *dataset)
+{
+    kvt_import_write_dataset(&import->record, &dataset->record);
+    emit(import, "dataset");
+    for (size_t b = 0; b < dataset->bins.count; b++) {
+        const struct kvt_length_bin *bin = &dataset->bins.bins[b];
+        kvt_import_write_bin(&import->record, &dataset->record, b, bin->token_min, bin->token_max,
+                             bin->n_examples);
+        emit(import, "bin");
+    }
+}
+
+static void emit_all(struct import *import)
+{
+    json_t *defaults = kvt_config_defaults();
+    for (size_t d = 0; d < import->n_datasets; d++) {
+        kvt_import_write_experiment(&import->record, &import->datasets[d].record,
+                                    kvt_settings_tree(&import->settings), defaults);
+        emit(import, "experiment");
+        if (!import->questions.manifest) /* else they stand in the manifest */
+            emit_dataset(import, &import->datasets[d]);
+    }
+    json_decref(defaults);
+    for (size_t r = 0; r < import->n_runs; r++) {
+        import->runs[r].record.dataset = &import->datasets[import->runs[r].dataset].record;
+        kvt_import_write_run(&import->record, &import->runs[r].record);
+        emit(import, "run");
+    }
+    for (size_t r = 0; r < import->n_runs; r++) {
+        const struct run *run = &import->runs[r];
+        for (size_t i = 0; i < run->pairing.count; i++) {
+            if (run->pairing.rows[i].dropped)
+                continue;
+            kvt_import_write_response(&import->record, &run->record, &run->pairing.rows[i]);
+            emit(import, "response");
+        }
+    }
+}
+
+/* --- the program ---------------------------------------------------------------------------------
+ */
+
+static void check_options(struct import *import, const struct kvt_arguments *arguments)
+{
+    if (!format_name)
+        kvt_die(KVT_USAGE,
+                "--format is missing: longbench, kvpress, lm-eval, kvcache-factory or ruler");
+    import->format = kvt_prediction_formats;
+    while (import->format->name && strcmp(import->format->name, format_name) != 0)
+        import->format++;
+    if (!import->format->name)
+        kvt_die(KVT_USAGE,
+                "--format: there is no format %s; there are longbench, kvpress, lm-eval, "
+                "kvcache-factory and ruler",
+                format_name);
+    if (unit_option && strcmp(unit_option, "fraction") != 0 && strcmp(unit_option, "tokens") != 0)
+        kvt_die(KVT_USAGE, "--budget-unit: %s is neither fraction nor tokens", unit_option);
+    if (strcmp(replicate, "a") != 0 && strcmp(replicate, "b") != 0)
+        kvt_die(KVT_USAGE, "--replicate: %s is neither a nor b", replicate);
+    if (n_bins < 1 || n_bins > 1000)
+        kvt_die(KVT_USAGE, "--bins: %ld is not a number of bins", n_bins);
+    if (arguments->n_files == 0)
+        kvt_die(KVT_USAGE, "no prediction file named (- is standard input)");
+}
+
+static void read_questions(struct import *import)
+{
+    size_t length;
+    struct kvt_error error;
+    char *data = read_file(questions_path, &length);
+    if (!data)
+        kvt_die(KVT_SYSTEM, "cannot open %s: %s", questions_path, strerror(errno));
+    if (kvt_questions_read(&import->questions, data, length, questions_path, &error) != 0)
+        kvt_die_error(&error);
+    free(data);
+}
+
+static void import_free(struct import *import)
+{
+    for (size_t i = 0; i < import->n_datasets; i++) {
+        free(import->datasets[i].exp_group);
+        kvt_bins_free(&import->datasets[i].bins);
+    }
+    for (size_t i = 0; i < import->n_runs; i++) {
+        free(import->runs[i].policy);
+        free(import->runs[i].model);
+        kvt_pairing_free(&import->runs[i].pairing);
+    }
+    for (size_t i = 0; i < import->n_files; i++)
+        kvt_predictions_free(&import->files[i]);
+    free(import->files);
+    free(import->datasets);
+    free(import->runs);
+    kvt_questions_free(&import->questions);
+    kvt_buffer_free(&import->record);
+    kvt_settings_close(&import->settings);
+}
+
+int main(int argc, char **argv)
+{
+    struct kvt_arguments arguments;
+    struct import import = {0};
+    kvt_options_parse(argc, argv, &usage, &arguments);
+    check_options(&import, &arguments);
+    kvt_settings_open(&import.settings, common.config, &arguments);
+    kvt_clock_date(kvt_clock_created(), import.date);
+    struct kvt_arguments nothing = {0};
+    kvt_stage_open(&import.stage, "kvt-import", &common, &nothing);
+    if (questions_path)
+        read_questions(&import);
+    import.n_files = arguments.n_files;
+    import.files = kvt_alloc_zero(import.n_files, sizeof *import.files);
+    for (size_t i = 0; i < arguments.n_files; i++)
+        add_file(&import, arguments.files[i], i);
+    for (size_t r = 0; r < import.n_runs; r++) {
+        pair_run(&import, &import.runs[r]);
+        check_golds(&import, &import.runs[r]);
+        share_classes(&import.runs[r]);
+    }
+    for (size_t d = 0; d < import.n_datasets; d++)
+        make_bins(&import, d);
+    emit_all(&import);
+    kvt_stage_close(&import.stage, import.settings.options);
+    import_free(&import);
+    kvt_arguments_free(&arguments);
+    return KVT_OK;
+}

@@ -1,0 +1,206 @@
+#include "text/import_record.h"
+
+#include "core/sha256.h"
+#include "stream/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void kvt_import_id(char id[KVT_IMPORT_ID_SIZE], const char *const *texts)
+{
+    struct kvt_sha256 hash;
+    char hex[KVT_SHA256_HEX];
+    kvt_sha256_start(&hash);
+    for (; *texts; texts++)
+        kvt_sha256_field(&hash, *texts);
+    kvt_sha256_hex(&hash, hex);
+    memcpy(id, hex, KVT_IMPORT_ID_SIZE - 1);
+    id[KVT_IMPORT_ID_SIZE - 1] = '\0';
+}
+
+static struct kvt_writer begin(struct kvt_buffer *out, const char *kind)
+{
+    struct kvt_writer writer;
+    kvt_buffer_clear(out);
+    kvt_writer_start(&writer, out);
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "kind", kind);
+    return writer;
+}
+
+static void write_nulls(struct kvt_writer *writer, const char *const *names)
+{
+    for (; *names; names++)
+        kvt_member_null(writer, *names);
+}
+
+#define WRITE_NULLS(writer, ...) write_nulls(writer, (const char *const[]){__VA_ARGS__, NULL})
+
+/* A whole number, or null for one that is unknown or beyond what one can be. */
+static void member_count(struct kvt_writer *writer, const char *key, double value)
+{
+    if (value >= 0 && value < 1e15)
+        kvt_member_integer(writer, key, (long long)value);
+    else
+        kvt_member_null(writer, key);
+}
+
+void kvt_import_write_experiment(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
+                                 const json_t *settings, const json_t *defaults)
+{
+    /* The server's settings say nothing about an import, and may hold addresses. */
+    json_t *config = json_deep_copy(settings);
+    json_object_set(config, "engine", json_object_get(defaults, "engine"));
+    json_object_set_new(json_object_get(config, "dataset"), "name", json_string("import"));
+    json_object_set_new(json_object_get(config, "dataset"), "task", json_string(dataset->task));
+    json_object_set_new(json_object_get(config, "binning"), "n_bins",
+                        json_integer((json_int_t)dataset->n_bins));
+    json_object_set_new(json_object_get(config, "output"), "exp_group_id",
+                        json_string(dataset->exp_group));
+    struct kvt_writer writer = begin(out, "experiment");
+    kvt_member_string(&writer, "exp_group_id", dataset->exp_group);
+    kvt_member_string(&writer, "created_at", dataset->date);
+    kvt_member_json(&writer, "config", config);
+    kvt_member_string(&writer, "git_hash", getenv("KVT_GIT_HASH"));
+    kvt_member_json(&writer, "notes", json_object_get(config, "notes"));
+    kvt_member_json(&writer, "seed", json_object_get(config, "seed"));
+    kvt_write_end(&writer);
+    json_decref(config);
+}
+
+void kvt_import_write_dataset(struct kvt_buffer *out, const struct kvt_import_dataset *dataset)
+{
+    struct kvt_writer writer = begin(out, "dataset");
+    kvt_member_string(&writer, "dataset_id", dataset->id);
+    kvt_member_string(&writer, "name", "import");
+    kvt_member_string(&writer, "task", dataset->task);
+    kvt_member_string(&writer, "created_at", dataset->date);
+    kvt_member_null(&writer, "source_sha256");
+    kvt_member_integer(&writer, "n_examples", (long long)dataset->n_entries);
+    kvt_write_key(&writer, "tokenizer");
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "name", "the rows' own length"); /* LongBench: words */
+    kvt_member_null(&writer, "sha256");
+    kvt_write_end(&writer);
+    kvt_member_null(&writer, "template");
+    kvt_member_integer(&writer, "manifest_version", 1);
+    kvt_write_end(&writer);
+}
+
+void kvt_import_write_bin(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
+                          size_t index, int64_t shortest, int64_t longest, size_t n_entries)
+{
+    char number[48], id[KVT_IMPORT_ID_SIZE];
+    snprintf(number, sizeof number, "%zu/%zu", dataset->n_bins, index);
+    kvt_import_id(id, (const char *const[]){dataset->id, number, NULL});
+    struct kvt_writer writer = begin(out, "bin");
+    kvt_member_string(&writer, "bin_id", id);
+    kvt_member_string(&writer, "dataset_id", dataset->id);
+    kvt_member_integer(&writer, "bin_idx", (long long)index);
+    kvt_member_integer(&writer, "token_min", shortest);
+    kvt_member_integer(&writer, "token_max", longest);
+    kvt_member_integer(&writer, "n_examples", (long long)n_entries);
+    kvt_member_integer(&writer, "n_selected", (long long)n_entries);
+    kvt_write_end(&writer);
+}
+
+/* Published predictions are answers only: nobody can see what did not arrive, or was cut off. */
+static void write_unobservable(struct kvt_writer *writer)
+{
+    static const char *const types[] = {"TIMEOUT",    "RATE_LIMITED",     "ENGINE_ERROR",
+                                        "STREAM_CUT", "CONTEXT_OVERFLOW", "TRUNCATED"};
+    kvt_write_key(writer, "failures_unobservable");
+    kvt_write_array(writer);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        kvt_write_string(writer, types[i]);
+    kvt_write_end(writer);
+}
+
+void kvt_import_write_run(struct kvt_buffer *out, const struct kvt_import_run *run)
+{
+    struct kvt_writer writer = begin(out, "run");
+    kvt_member_string(&writer, "run_id", run->id);
+    kvt_member_string(&writer, "exp_group_id", run->dataset->exp_group);
+    kvt_member_string(&writer, "kv_policy", run->policy);
+    kvt_member_number(&writer, "kv_budget", run->budget);
+    kvt_member_string(&writer, "budget_unit", run->unit);
+    kvt_member_bool(&writer, "reference", run->reference);
+    kvt_member_string(&writer, "replicate", run->replicate);
+    kvt_write_key(&writer, "kv");
+    kvt_write_object(&writer);
+    if (run->compress_after)
+        kvt_member_string(&writer, "compress_after", run->compress_after);
+    kvt_write_end(&writer);
+    kvt_member_string(&writer, "engine_name", "import");
+    kvt_member_null(&writer, "base_url");
+    kvt_member_string(&writer, "model_name", run->model);
+    kvt_member_string(&writer, "created_at", run->dataset->date);
+    write_unobservable(&writer);
+    kvt_write_end(&writer);
+}
+
+/* Nothing was measured, and nothing shows that the budget was applied. */
+static void write_telemetry(struct kvt_writer *writer)
+{
+    kvt_write_key(writer, "telemetry");
+    kvt_write_object(writer);
+    WRITE_NULLS(writer, "latency_s", "ttfb_s", "ttft_s", "prefill_s", "decode_s", "itl_p50_s",
+                "itl_p95_s", "attempts", "wait_s", "cached_tokens", "started_at", "peak_mem_mb");
+    kvt_write_key(writer, "kv");
+    kvt_write_object(writer);
+    WRITE_NULLS(writer, "prompt_tokens", "kept_tokens", "kept_per_layer", "uncompressed_tail",
+                "bytes", "peak_bytes", "full_bytes");
+    kvt_member_string(writer, "source", "none");
+    kvt_member_string(writer, "applied", "unproven");
+    kvt_write_end(writer);
+    kvt_write_end(writer);
+}
+
+static void write_exchange(struct kvt_writer *writer, const struct kvt_prediction *prediction)
+{
+    kvt_write_key(writer, "request");
+    kvt_write_object(writer);
+    kvt_member_null(writer, "prompt_tokens");
+    member_count(writer, "max_tokens",
+                 prediction->max_tokens > 0 ? (double)prediction->max_tokens : NAN);
+    WRITE_NULLS(writer, "temperature", "seed", "body_sha256");
+    kvt_write_end(writer);
+    kvt_write_key(writer, "response");
+    kvt_write_object(writer);
+    kvt_member_string(writer, "text", prediction->text ? prediction->text : "");
+    WRITE_NULLS(writer, "finish_reason", "completion_tokens", "reasoning", "raw");
+    kvt_write_end(writer);
+}
+
+void kvt_import_write_response(struct kvt_buffer *out, const struct kvt_import_run *run,
+                               const struct kvt_paired *row)
+{
+    const struct kvt_prediction *prediction = row->prediction;
+    char id[KVT_IMPORT_ID_SIZE];
+    kvt_import_id(id, (const char *const[]){"import", run->id, row->entry_id, NULL});
+    struct kvt_writer writer = begin(out, "response");
+    kvt_member_string(&writer, "request_id", id);
+    kvt_member_string(&writer, "run_id", run->id);
+    kvt_member_string(&writer, "entry_id", row->entry_id);
+    kvt_member_integer(&writer, "bin_idx", row->bin);
+    member_count(&writer, "token_len", isnan(row->tokens) ? prediction->length : row->tokens);
+    kvt_member_string(&writer, "kv_policy", run->policy);
+    kvt_member_number(&writer, "kv_budget", run->budget);
+    kvt_member_integer(&writer, "repeat", 0);
+    kvt_member_json(&writer, "answers", prediction->answers);
+    kvt_member_null(&writer, "cluster");
+    kvt_write_key(&writer, "meta");
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "task", run->dataset->task);
+    kvt_member_json(&writer, "all_classes", prediction->all_classes);
+    kvt_member_number(&writer, "length", prediction->length);
+    kvt_member_string(&writer, "example_id", prediction->id);
+    kvt_member_integer(&writer, "row", (long long)prediction->row);
+    kvt_write_end(&writer);
+    write_exchange(&writer, prediction);
+    write_telemetry(&writer);
+    kvt_member_null(&writer, "error");
+    kvt_write_end(&writer);
+}

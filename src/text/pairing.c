@@ -1,0 +1,313 @@
+#include "text/pairing.h"
+
+#include "core/memory.h"
+#include "core/sha256.h"
+#include "stream/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "id: ..." or "golds: [...] length". */
+static void write_key(struct kvt_buffer *key, const char *id, const json_t *answers, double length)
+{
+    kvt_buffer_clear(key);
+    if (id) {
+        kvt_buffer_printf(key, "id: %s ", id);
+    } else {
+        kvt_buffer_text(key, "golds: ");
+        kvt_json_write(key, answers);
+        kvt_buffer_byte(key, ' ');
+    }
+    kvt_buffer_printf(key, "%.17g", length);
+}
+
+static void key_of(struct kvt_buffer *key, const struct kvt_prediction *prediction)
+{
+    write_key(key, prediction->id, prediction->answers, prediction->length);
+}
+
+/* Key -> [index of the first row, rows so far]. */
+static json_t *seen_row(json_t *seen, const char *key, size_t index)
+{
+    json_t *entry = json_object_get(seen, key);
+    if (!entry) {
+        entry = json_pack("[I,I]", (json_int_t)index, (json_int_t)0);
+        json_object_set_new(seen, key, entry);
+    }
+    return entry;
+}
+
+static void number_rows(struct kvt_pairing *pairing)
+{
+    json_t *seen = json_object();
+    struct kvt_buffer key = {0};
+    pairing->with_ids = true;
+    for (size_t i = 0; i < pairing->count; i++) {
+        struct kvt_paired *row = &pairing->rows[i];
+        if (row->dropped)
+            continue;
+        key_of(&key, row->prediction);
+        pairing->with_ids = pairing->with_ids && row->prediction->id;
+        json_t *entry = seen_row(seen, key.data, i);
+        row->first = (size_t)json_integer_value(json_array_get(entry, 0));
+        row->occurrence = (size_t)json_integer_value(json_array_get(entry, 1));
+        json_array_set_new(entry, 1, json_integer((json_int_t)row->occurrence + 1));
+    }
+    kvt_buffer_free(&key);
+    json_decref(seen);
+}
+
+void kvt_pairing_identify(struct kvt_pairing *pairing, const char *dataset_id)
+{
+    number_rows(pairing);
+    struct kvt_buffer key = {0};
+    for (size_t i = 0; i < pairing->count; i++) {
+        struct kvt_paired *row = &pairing->rows[i];
+        if (row->dropped || row->entry_id[0])
+            continue;
+        char hex[KVT_SHA256_HEX], number[32];
+        struct kvt_sha256 hash;
+        key_of(&key, row->prediction);
+        snprintf(number, sizeof number, "%zu", row->occurrence);
+        kvt_sha256_start(&hash);
+        kvt_sha256_field(&hash, dataset_id);
+        kvt_sha256_field(&hash, key.data);
+        kvt_sha256_field(&hash, number);
+        kvt_sha256_hex(&hash, hex);
+        memcpy(row->entry_id, hex, KVT_ENTRY_ID_SIZE - 1);
+    }
+    kvt_buffer_free(&key);
+}
+
+static bool same_text(const struct kvt_pairing *pairing, const struct kvt_paired *row)
+{
+    const char *a = row->prediction->text, *b = pairing->rows[row->first].prediction->text;
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+struct kvt_repeats kvt_pairing_repeats(const struct kvt_pairing *pairing, size_t n_questions)
+{
+    struct kvt_repeats repeats = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < pairing->count; i++) {
+        const struct kvt_paired *row = &pairing->rows[i];
+        if (row->dropped)
+            continue;
+        kept++;
+        repeats.rows += row->occurrence > 0;
+        repeats.same_text += row->occurrence > 0 && same_text(pairing, row);
+    }
+    size_t excess = kept > n_questions ? kept - n_questions : 0;
+    if (pairing->with_ids)
+        repeats.certain = repeats.rows;
+    else if (n_questions == 0)
+        repeats.certain = repeats.same_text;
+    else
+        repeats.certain = excess < repeats.rows ? excess : repeats.rows;
+    return repeats;
+}
+
+void kvt_pairing_dedupe(struct kvt_pairing *pairing, size_t n_questions)
+{
+    size_t left = kvt_pairing_repeats(pairing, n_questions).certain;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < pairing->count && left > 0; i++) {
+            struct kvt_paired *row = &pairing->rows[i];
+            if (row->dropped || row->occurrence == 0 || (pass == 0 && !same_text(pairing, row)))
+                continue;
+            row->dropped = true;
+            left--;
+        }
+}
+
+void kvt_pairing_free(struct kvt_pairing *pairing)
+{
+    free(pairing->rows);
+    *pairing = (struct kvt_pairing){0};
+}
+
+/* --- questions -----------------------------------------------------------------------------------
+ */
+
+int kvt_questions_read(struct kvt_questions *questions, const char *data, size_t length,
+                       const char *source, struct kvt_error *error)
+{
+    const char *end = data + length;
+    for (size_t number = 1; data < end; number++) {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+        size_t n = (size_t)((newline ? newline : end) - data);
+        if (n > 0) {
+            json_t *row = kvt_json_parse(data, n, NULL, error);
+            if (!row || !json_is_object(row)) {
+                json_decref(row);
+                return row ? kvt_fail(error, KVT_DATA, "%s:%zu: not an object", source, number)
+                           : kvt_fail_context(error, "%s:%zu", source, number);
+            }
+            const char *kind = kvt_json_text(row, "kind", NULL);
+            questions->manifest = questions->manifest || (kind && strcmp(kind, "entry") == 0);
+            if (!kind || strcmp(kind, "entry") == 0) {
+                kvt_grow(&questions->items, &questions->capacity, questions->count,
+                         sizeof *questions->items);
+                questions->items[questions->count++] = row;
+            } else {
+                json_decref(row);
+            }
+        }
+        data += n + (newline ? 1 : 0);
+    }
+    return questions->count ? 0 : kvt_fail(error, KVT_DATA, "%s: no questions in it", source);
+}
+
+void kvt_questions_free(struct kvt_questions *questions)
+{
+    for (size_t i = 0; i < questions->count; i++)
+        json_decref(questions->items[i]);
+    free(questions->items);
+    *questions = (struct kvt_questions){0};
+}
+
+/* The question's own id, as text; owned by the caller, NULL if it has none. */
+static char *id_of(const json_t *question, bool manifest)
+{
+    const json_t *id = json_object_get(question, manifest ? "example_id" : "_id");
+    if (json_is_string(id))
+        return kvt_strdup(json_string_value(id));
+    return json_is_integer(id) ? kvt_asprintf("%lld", (long long)json_integer_value(id)) : NULL;
+}
+
+static double length_of(const json_t *question, bool manifest)
+{
+    return kvt_json_number(question, manifest ? "meta.length" : "length", NAN);
+}
+
+/* Takes over what the question says. */
+static int adopt(struct kvt_paired *row, const json_t *question, bool manifest,
+                 struct kvt_error *error)
+{
+    struct kvt_prediction *prediction = row->prediction;
+    json_t *answers = json_object_get(question, "answers");
+    if (prediction->answers && !json_equal(prediction->answers, answers))
+        return kvt_fail(
+            error, KVT_DATA,
+            "%s:%zu: row %zu has other golds than its question: the rows are not in the "
+            "questions' order, or one is missing",
+            prediction->source, prediction->line, prediction->row);
+    if (!prediction->answers)
+        prediction->answers = json_incref(answers);
+    json_t *classes = kvt_json_get(question, manifest ? "meta.all_classes" : "all_classes");
+    if (!prediction->all_classes && json_is_array(classes))
+        prediction->all_classes = json_incref(classes);
+    if (!prediction->id)
+        prediction->id = id_of(question, manifest);
+    if (isnan(prediction->length))
+        prediction->length = length_of(question, manifest);
+    if (manifest) {
+        const char *id = kvt_json_text(question, "entry_id", "");
+        snprintf(row->entry_id, sizeof row->entry_id, "%s", id);
+        row->bin = (long)kvt_json_integer(question, "bin_idx", 0);
+        row->tokens = kvt_json_number(question, "token_len", NAN);
+    }
+    return 0;
+}
+
+/* Maps ids (and for entries golds and length) to lists of questions' indices. */
+static json_t *index_questions(const struct kvt_questions *questions)
+{
+    json_t *index = json_object();
+    struct kvt_buffer key = {0};
+    for (size_t i = 0; i < questions->count; i++) {
+        const json_t *question = questions->items[i];
+        char *id = id_of(question, questions->manifest);
+        for (int by_id = 0; by_id < 2; by_id++) {
+            if (by_id && !id)
+                continue;
+            if (by_id) {
+                kvt_buffer_clear(&key);
+                kvt_buffer_printf(&key, "id: %s", id);
+            } else {
+                write_key(&key, NULL, json_object_get(question, "answers"),
+                          length_of(question, questions->manifest));
+            }
+            json_t *list = json_object_get(index, key.data);
+            if (!list) {
+                list = json_array();
+                json_object_set_new(index, key.data, list);
+            }
+            json_array_append_new(list, json_integer((json_int_t)i));
+        }
+        free(id);
+    }
+    kvt_buffer_free(&key);
+    return index;
+}
+
+/* The question of a row that says which; NULL if it does not, or names none. */
+static const json_t *question_of(const struct kvt_questions *questions, const json_t *index,
+                                 const struct kvt_paired *row, struct kvt_buffer *key)
+{
+    kvt_buffer_clear(key);
+    if (row->prediction->id)
+        kvt_buffer_printf(key, "id: %s", row->prediction->id);
+    else
+        key_of(key, row->prediction);
+    const json_t *list = json_object_get(index, key->data);
+    const json_t *place = json_array_get(list, row->prediction->id ? 0 : row->occurrence);
+    return place ? questions->items[json_integer_value(place)] : NULL;
+}
+
+static size_t kept_rows(const struct kvt_pairing *pairing)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pairing->count; i++)
+        kept += !pairing->rows[i].dropped;
+    return kept;
+}
+
+static int join_by_order(const struct kvt_questions *questions, struct kvt_pairing *pairing,
+                         struct kvt_error *error)
+{
+    if (kept_rows(pairing) != questions->count)
+        return kvt_fail(error, KVT_DATA,
+                        "%s: %zu rows without ids cannot be joined by order with %zu questions%s",
+                        pairing->rows[0].prediction->source, kept_rows(pairing), questions->count,
+                        kept_rows(pairing) > questions->count ? "; is --dedupe what you want?"
+                                                              : "");
+    for (size_t i = 0, q = 0; i < pairing->count; i++)
+        if (!pairing->rows[i].dropped &&
+            adopt(&pairing->rows[i], questions->items[q++], false, error) != 0)
+            return -1;
+    return 0;
+}
+
+int kvt_questions_join(const struct kvt_questions *questions, struct kvt_pairing *pairing,
+                       struct kvt_error *error)
+{
+    number_rows(pairing);
+    if (!pairing->with_ids && !questions->manifest)
+        return join_by_order(questions, pairing, error);
+    json_t *index = index_questions(questions);
+    struct kvt_buffer key = {0};
+    int status = 0;
+    for (size_t i = 0; i < pairing->count && status == 0; i++) {
+        struct kvt_paired *row = &pairing->rows[i];
+        if (row->dropped)
+            continue;
+        const json_t *question = question_of(questions, index, row, &key);
+        if (question)
+            status = adopt(row, question, questions->manifest, error);
+        else if (questions->manifest) /* not selected */
+            row->dropped = true;
+        else
+            status = kvt_fail(error, KVT_DATA, "%s:%zu: row %zu: no question has the id %s",
+                              row->prediction->source, row->prediction->line, row->prediction->row,
+                              row->prediction->id);
+    }
+    if (status == 0 && kept_rows(pairing) == 0)
+        status = kvt_fail(error, KVT_DATA, "%s: no row belongs to an entry of the manifest",
+                          pairing->rows[0].prediction->source);
+    kvt_buffer_free(&key);
+    json_decref(index);
+    return status;
+}

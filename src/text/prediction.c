@@ -1,0 +1,350 @@
+#include "text/prediction.h"
+
+#include "core/memory.h"
+#include "core/utf8.h"
+#include "stream/json.h"
+#include "text/csv.h"
+#include "text/prediction_names.h"
+#include "text/pylist.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void kvt_prediction_clear(struct kvt_prediction *prediction)
+{
+    free(prediction->text);
+    free(prediction->id);
+    free(prediction->task);
+    free(prediction->variant);
+    json_decref(prediction->answers);
+    json_decref(prediction->all_classes);
+    *prediction = (struct kvt_prediction){.length = NAN};
+}
+
+void kvt_predictions_free(struct kvt_predictions *predictions)
+{
+    for (size_t i = 0; i < predictions->count; i++)
+        kvt_prediction_clear(&predictions->items[i]);
+    free(predictions->items);
+    *predictions = (struct kvt_predictions){0};
+}
+
+/* The first of the named members that is there and not null; NULL if none is. Borrowed. */
+static json_t *first_of(const json_t *row, const char *const *names)
+{
+    for (; *names; names++) {
+        json_t *value = json_object_get(row, *names);
+        if (value && !json_is_null(value))
+            return value;
+    }
+    return NULL;
+}
+
+#define FIRST_OF(row, ...) first_of(row, (const char *const[]){__VA_ARGS__, NULL})
+
+/* A text or a number as text. */
+static char *text_of(const json_t *value)
+{
+    if (json_is_string(value))
+        return kvt_strndup(json_string_value(value), json_string_length(value));
+    if (!json_is_number(value))
+        return NULL;
+    struct kvt_buffer text = {0};
+    kvt_json_write(&text, value);
+    return kvt_buffer_take(&text);
+}
+
+static double number_of(const json_t *value)
+{
+    if (json_is_number(value))
+        return json_number_value(value);
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return NAN;
+    char *end;
+    double number = strtod(json_string_value(value), &end);
+    return *end == '\0' ? number : NAN;
+}
+
+/*
+ * A list of texts: an array, or in a table cell the text of one. A text that is no list is the one
+ * answer. New reference; NULL for NULL, and with *error set for anything else.
+ */
+static json_t *list_of(json_t *value, struct kvt_error *error)
+{
+    if (json_is_array(value)) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            char *text = text_of(json_array_get(value, i));
+            if (!text) {
+                json_decref(list);
+                kvt_fail(error, KVT_DATA, "a list of answers or classes that are no texts");
+                return NULL;
+            }
+            json_array_append_new(list, json_string(text));
+            free(text);
+        }
+        return list;
+    }
+    char *text = text_of(value);
+    if (!text) {
+        kvt_fail(error, KVT_DATA, "answers or classes that are neither a list nor a text");
+        return NULL;
+    }
+    json_t *list = kvt_pylist_parse(text, strlen(text), error);
+    if (!list && strncmp(text, "['", 2) != 0 && strncmp(text, "[\"", 2) != 0)
+        list = json_pack("[s]", text);
+    free(text);
+    return list;
+}
+
+/* What all formats have in common, under the given names. */
+static int take_common(struct kvt_prediction *p, json_t *text, json_t *answers, json_t *classes,
+                       json_t *id, json_t *task, json_t *length, struct kvt_error *error)
+{
+    p->text = text_of(text);
+    p->id = text_of(id);
+    p->task = text_of(task);
+    p->length = number_of(length);
+    if (answers && !(p->answers = list_of(answers, error)))
+        return kvt_fail_context(error, "answers");
+    bool no_classes =
+        !classes || (json_is_string(classes) && (json_string_length(classes) == 0 ||
+                                                 strcmp(json_string_value(classes), "None") == 0));
+    if (!no_classes && !(p->all_classes = list_of(classes, error)))
+        return kvt_fail_context(error, "all_classes");
+    return 1;
+}
+
+static int take_longbench(json_t *row, struct kvt_prediction *p, struct kvt_error *error)
+{
+    if (!json_object_get(row, "pred"))
+        return kvt_fail(error, KVT_DATA, "no member pred");
+    return take_common(p, json_object_get(row, "pred"), FIRST_OF(row, "answers", "outputs"),
+                       FIRST_OF(row, "all_classes"), FIRST_OF(row, "_id", "id"),
+                       FIRST_OF(row, "dataset", "task"), FIRST_OF(row, "length"), error);
+}
+
+static int take_ruler(json_t *row, struct kvt_prediction *p, struct kvt_error *error)
+{
+    if (!json_object_get(row, "pred"))
+        return kvt_fail(error, KVT_DATA, "no member pred");
+    return take_common(p, json_object_get(row, "pred"), FIRST_OF(row, "outputs", "answers"), NULL,
+                       FIRST_OF(row, "index"), NULL, FIRST_OF(row, "length"), error);
+}
+
+static int take_kvpress(json_t *row, struct kvt_prediction *p, struct kvt_error *error)
+{
+    if (!json_object_get(row, "predicted_answer"))
+        return kvt_fail(error, KVT_DATA, "no column predicted_answer");
+    double max_tokens = number_of(json_object_get(row, "max_new_tokens"));
+    p->max_tokens = max_tokens > 0 && max_tokens < 1e9 ? (long)max_tokens : 0;
+    return take_common(p, json_object_get(row, "predicted_answer"),
+                       FIRST_OF(row, "answers", "answer", "outputs"), FIRST_OF(row, "all_classes"),
+                       FIRST_OF(row, "_id", "id", "index"), FIRST_OF(row, "task", "dataset"),
+                       FIRST_OF(row, "length", "context_length"), error);
+}
+
+/* The first text in a nest of arrays: resps is [["text"]], filtered_resps ["text"]. */
+static json_t *innermost(json_t *value)
+{
+    while (json_is_array(value))
+        value = json_array_get(value, 0);
+    return value;
+}
+
+static int take_lm_eval(json_t *row, struct kvt_prediction *p, struct kvt_error *error)
+{
+    json_t *text = innermost(FIRST_OF(row, "filtered_resps", "resps"));
+    if (!json_is_string(text))
+        return kvt_fail(error, KVT_DATA, "no generated text in filtered_resps or resps");
+    p->variant = text_of(json_object_get(row, "filter"));
+    json_t *doc = json_object_get(row, "doc");
+    json_t *answers = FIRST_OF(doc, "answers", "outputs");
+    json_t *id = FIRST_OF(doc, "_id", "id");
+    return take_common(p, text, answers ? answers : FIRST_OF(row, "target"),
+                       FIRST_OF(doc, "all_classes"), id ? id : FIRST_OF(row, "doc_id"),
+                       FIRST_OF(doc, "dataset", "task"), FIRST_OF(doc, "length", "max_length"),
+                       error);
+}
+
+bool kvt_policy_is_full(const char *policy)
+{
+    static const char *const names[] = {"full",       "fullkv", "full_kv",  "fullcache",
+                                        "full_cache", "none",   "no_press", "nopress",
+                                        "baseline",   "dense",  "origin",   "original"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], policy) == 0)
+            return true;
+    return false;
+}
+
+/* clang-format off */
+const struct kvt_prediction_format kvt_prediction_formats[] = {
+    {"longbench", "pred/MODEL/TASK.jsonl of LongBench's pred.py: pred, answers, all_classes, length",
+     NULL, false, take_longbench, kvt_names_longbench},
+    {"kvpress", "predictions.csv of NVIDIA/kvpress, with config.yaml beside it",
+     "config.yaml", true, take_kvpress, kvt_names_kvpress},
+    {"lm-eval", "samples_TASK_DATE.jsonl of lm-evaluation-harness --log_samples",
+     NULL, false, take_lm_eval, kvt_names_lm_eval},
+    {"kvcache-factory", "MODEL_CAPACITY/TASK/METHOD.json of KVCache-Factory (PyramidKV)",
+     NULL, false, take_longbench, kvt_names_kvcache_factory},
+    {"ruler", "LENGTH/pred/TASK.jsonl of NVIDIA/RULER",
+     NULL, false, take_ruler, kvt_names_ruler},
+    {NULL, NULL, NULL, false, NULL, NULL},
+};
+/* clang-format on */
+
+/* Where rows go, and bad ones. */
+struct sink {
+    const struct kvt_prediction_format *format;
+    struct kvt_predictions *predictions;
+    const char *source;
+    size_t row;
+    char *variant; /* of the first row kept */
+    kvt_bad_row bad;
+    void *context;
+};
+
+/* Takes one row (reference stolen; NULL if it could not be parsed, *error saying why). */
+static int add_row(struct sink *sink, json_t *row, size_t line, const char *text, size_t length,
+                   struct kvt_error *error)
+{
+    struct kvt_prediction prediction = {.length = NAN};
+    sink->row++;
+    int status = -1;
+    if (row && !json_is_object(row))
+        kvt_fail(error, KVT_DATA, "not an object");
+    else if (row)
+        status = sink->format->take(row, &prediction, error);
+    json_decref(row);
+    if (status > 0 && prediction.variant && sink->variant &&
+        strcmp(prediction.variant, sink->variant) != 0)
+        status = 0;
+    if (status > 0 && prediction.variant && !sink->variant)
+        sink->variant = kvt_strdup(prediction.variant);
+    if (status > 0) {
+        struct kvt_predictions *all = sink->predictions;
+        prediction.row = sink->row;
+        prediction.line = line;
+        prediction.source = sink->source;
+        kvt_grow(&all->items, &all->capacity, all->count, sizeof *all->items);
+        all->items[all->count++] = prediction;
+        return 0;
+    }
+    kvt_prediction_clear(&prediction);
+    return status == 0 ? 0 : sink->bad(sink->context, sink->source, line, text, length, error);
+}
+
+static int read_lines(struct sink *sink, const char *data, size_t length, struct kvt_error *error)
+{
+    const char *end = data + length;
+    for (size_t line = 1; data < end; line++) {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+        size_t n = (size_t)((newline ? newline : end) - data);
+        size_t blank = 0;
+        while (blank < n && isspace((unsigned char)data[blank]))
+            blank++;
+        if (blank < n &&
+            add_row(sink, kvt_json_parse(data, n, NULL, error), line, data, n, error) != 0)
+            return -1;
+        data += n + (newline ? 1 : 0);
+    }
+    return 0;
+}
+
+/* One array of rows, as some tools write instead of lines. */
+static int read_array(struct sink *sink, const char *data, size_t length, struct kvt_error *error)
+{
+    json_t *array = kvt_json_parse(data, length, NULL, error);
+    if (!array)
+        return kvt_fail_context(error, "%s", sink->source);
+    int status = 0;
+    for (size_t i = 0; i < json_array_size(array) && status == 0; i++) {
+        json_t *row = json_array_get(array, i);
+        status = add_row(sink, json_incref(row), 1, "", 0, error);
+    }
+    json_decref(array);
+    return status;
+}
+
+/* Columns as members; the cells are texts. */
+static json_t *object_of(const struct kvt_csv *csv, const json_t *header, struct kvt_error *error)
+{
+    if (csv->count != json_array_size(header)) {
+        kvt_fail(error, KVT_DATA, "%zu fields where the header has %zu", csv->count,
+                 json_array_size(header));
+        return NULL;
+    }
+    json_t *row = json_object();
+    struct kvt_buffer valid = {0};
+    for (size_t i = 0; i < csv->count; i++) {
+        size_t length;
+        const char *field = kvt_csv_field(csv, i, &length);
+        kvt_buffer_clear(&valid);
+        kvt_utf8_repair(&valid, field, length);
+        json_object_set_new(row, json_string_value(json_array_get(header, i)),
+                            json_stringn(kvt_buffer_string(&valid), valid.length));
+    }
+    kvt_buffer_free(&valid);
+    return row;
+}
+
+static int read_header(struct kvt_csv *csv, json_t *header, const char *source,
+                       struct kvt_error *error)
+{
+    int status = kvt_csv_next(csv, error);
+    if (status <= 0)
+        return status < 0 ? kvt_fail_context(error, "%s:1", source)
+                          : kvt_fail(error, KVT_DATA, "%s: empty", source);
+    for (size_t i = 0; i < csv->count; i++) {
+        size_t length;
+        const char *field = kvt_csv_field(csv, i, &length);
+        json_t *name = json_stringn(field, length);
+        json_array_append_new(header, name ? name : json_string(""));
+    }
+    return 0;
+}
+
+static int read_table(struct sink *sink, const char *data, size_t length, struct kvt_error *error)
+{
+    struct kvt_csv csv;
+    json_t *header = json_array();
+    kvt_csv_start(&csv, data, length);
+    int status = read_header(&csv, header, sink->source, error), more;
+    while (status == 0) {
+        const char *start = csv.at;
+        more = kvt_csv_next(&csv, error);
+        if (more == 0)
+            break;
+        if (more < 0) { /* nothing after this can be told apart */
+            status = kvt_fail_context(error, "%s:%zu", sink->source, csv.line);
+            break;
+        }
+        status = add_row(sink, object_of(&csv, header, error), csv.line, start,
+                         (size_t)(csv.at - start), error);
+    }
+    kvt_csv_free(&csv);
+    json_decref(header);
+    return status;
+}
+
+int kvt_predictions_read(const struct kvt_prediction_format *format, const char *data,
+                         size_t length, const char *source, struct kvt_predictions *predictions,
+                         kvt_bad_row bad, void *context, struct kvt_error *error)
+{
+    struct sink sink = {format, predictions, source, 0, NULL, bad, context};
+    size_t blank = 0;
+    while (blank < length && isspace((unsigned char)data[blank]))
+        blank++;
+    int status;
+    if (format->csv)
+        status = read_table(&sink, data, length, error);
+    else if (blank < length && data[blank] == '[')
+        status = read_array(&sink, data, length, error);
+    else
+        status = read_lines(&sink, data, length, error);
+    free(sink.variant);
+    return status;
+}
