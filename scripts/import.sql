@@ -105,6 +105,8 @@
 --   response score.value                 scores.value
 --   response score.em                    scores.em
 --   response score.f1                    scores.f1
+--   response score.contains              scores.contains
+--   response score.backend               scores.backend
 --   response score.pred_norm             scores.pred_norm
 --   response score.gold_norm             scores.gold_norm
 --   response failure.failure_type        failures.failure_type
@@ -294,9 +296,11 @@ SELECT j ->> 'request_id', j ->> '$.telemetry.latency_s', j ->> '$.telemetry.ttf
        j ->> '$.telemetry.kv.applied'
 FROM record WHERE kind = 'response' ORDER BY n;
 
-INSERT OR REPLACE INTO scores (request_id, em, f1, pred_norm, gold_norm, metric, value, score_json)
+INSERT OR REPLACE INTO scores (request_id, em, f1, pred_norm, gold_norm, metric, value, contains, backend,
+                               score_json)
 SELECT j ->> 'request_id', j ->> '$.score.em', j ->> '$.score.f1', j ->> '$.score.pred_norm',
-       j ->> '$.score.gold_norm', j ->> '$.score.metric', j ->> '$.score.value', j -> 'score'
+       j ->> '$.score.gold_norm', j ->> '$.score.metric', j ->> '$.score.value',
+       j ->> '$.score.contains', j ->> '$.score.backend', j -> 'score'
 FROM record WHERE kind = 'response' AND json_type(j, '$.score') = 'object' ORDER BY n;
 
 -- What is imported again may no longer be a failure.

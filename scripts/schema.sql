@@ -146,6 +146,8 @@ CREATE TABLE IF NOT EXISTS scores (
     gold_norm TEXT,
     metric TEXT,
     value REAL,
+    contains REAL,
+    backend TEXT,
     score_json TEXT -- the whole score object
 ) STRICT;
 

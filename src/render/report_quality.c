@@ -193,6 +193,8 @@ void kvt_report_pairs(struct kvt_report *report)
         if (headed)
             kvt_buffer_byte(out, '\n');
     }
+    kvt_buffer_text(out, "The answers behind these numbers, side by side: `sqlite3 -box "
+                         "kv_transition.sqlite 'SELECT * FROM lost_answers'`.\n\n");
 }
 
 /* Failure types seen in any shown arm, as keys. New reference. */
@@ -204,7 +206,10 @@ static json_t *types_seen(const struct kvt_report *report, const char *counts)
             const char *type;
             json_t *n;
             json_object_foreach(kvt_json_get(report->study->arms[i]->cells[b].stats, counts), type,
-                                n) json_object_set_new(seen, type, json_true());
+                                n)
+            {
+                json_object_set_new(seen, type, json_true());
+            }
         }
     return seen;
 }
