@@ -155,6 +155,11 @@ static double cell_delta(const struct kvt_cell *c)
     return c->delta_mean;
 }
 
+static double cell_ref(const struct kvt_cell *c)
+{
+    return c->ref_mean;
+}
+
 static double cell_lift(const struct kvt_cell *c)
 {
     return c->n_pairs ? c->run_fail - c->ref_fail : NAN;
@@ -210,6 +215,9 @@ static void write_tested_parts(struct kvt_writer *w, const struct judged *j)
     part_bins(w, j, KVT_PART_LOSS);
     member_row(w, "p_adj", j->cells, cell_loss_p);
     member_row(w, "delta_mean", j->cells, cell_delta);
+    member_row(w, "ref_mean", j->cells, cell_ref);
+    kvt_member_number(w, "overall_p_adj", j->cells->overall.p_adj);
+    kvt_member_bool(w, "overall", v->overall_loss);
     kvt_member_number(w, "pooled_delta", v->pooled_delta);
     study_write_interval(w, "pooled_ci_low", "pooled_ci_high", v->pooled_interval);
     kvt_write_end(w);
@@ -537,8 +545,15 @@ static bool judge(struct kvt_stage *stage, struct judged *j, bool larger_blocked
         !j->study->table.runs[j->item->slice.run].unobservable &&
         !j->study->table.runs[pairing->items[j->item->reference].slice.run].unobservable;
     j->family_cells = family_cells(j->study, j->cells, j->procedure->family_all);
-    struct kvt_verdict_context context = {j->family_cells, j->failures_observable, larger_blocked,
-                                          name};
+    size_t applied[KVT_APPLIED_COUNT];
+    study_applied(&j->study->table, &j->item->slice, applied);
+    struct kvt_verdict_context context = {.family_cells = j->family_cells,
+                                          .failures_observable = j->failures_observable,
+                                          .larger_blocked = larger_blocked,
+                                          .unproven = !applied[KVT_APPLIED_PROVEN] &&
+                                                      !applied[KVT_APPLIED_REPORTED] &&
+                                                      !applied[KVT_APPLIED_BEHAVIOURAL],
+                                          .name = name};
     kvt_verdict_make(j->cells, &pairs, j->procedure, &context, &j->verdict);
     if (j->legacy) {
         kvt_zscore_make(j->cells, &pairs, j->procedure->collapse, &j->zscore);

@@ -309,6 +309,34 @@ static void make_means(struct kvt_cell *cell, const struct kvt_pair *pairs,
     free(sk);
 }
 
+/*
+ * Loss over all bins together: finds what is too small to show in any one bin. Units of one bin
+ * stay units; a single bin needs no second test of itself.
+ */
+static void test_overall(const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
+                         const char *name, struct kvt_cells *cells, size_t n_tested)
+{
+    double *d = kvt_alloc_array(pairs->count, sizeof *d);
+    size_t n = 0, from = 0;
+    cells->overall = (struct kvt_test){0};
+    for (size_t b = 0; b < cells->count; b++) {
+        size_t n_units;
+        const struct kvt_cell *cell = &cells->items[b];
+        struct kvt_unit *units =
+            kvt_cells_units(pairs->items + from, cell->n_pairs, cells->clustered, &n_units);
+        for (size_t u = 0; u < n_units; u++)
+            d[n++] = units[u].loss;
+        cells->overall.n10 += cell->loss.n10;
+        cells->overall.n01 += cell->loss.n01;
+        from += cell->n_pairs;
+        free(units);
+    }
+    struct test_context context = {procedure, name, -1, cells->clustered};
+    run_test(&context, "overall", d, n_tested > 1 ? n : 0, cells->binary && !cells->clustered,
+             &cells->overall);
+    free(d);
+}
+
 void kvt_cells_make(const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
                     const char *name, struct kvt_cells *cells)
 {
@@ -349,6 +377,7 @@ void kvt_cells_make(const struct kvt_pairs *pairs, const struct kvt_procedure *p
         make_attribution(cell, first);
         free(units);
     }
+    test_overall(pairs, procedure, name, cells, n_tested);
 }
 
 void kvt_cells_free(struct kvt_cells *cells)
@@ -361,8 +390,10 @@ void kvt_cells_free(struct kvt_cells *cells)
 struct family {
     struct kvt_family_cell *cells;
     double *p, *adjusted;
+    struct kvt_test **tests;
     struct kvt_cell **places;
-    size_t n;
+    size_t n, n_overall;
+    struct kvt_cells **owners; /* whose overall tests belong to the family */
 };
 
 static struct kvt_test *test_of(struct kvt_cell *cell, int which)
@@ -374,15 +405,20 @@ static struct kvt_test *test_of(struct kvt_cell *cell, int which)
 static void adjust_tests(struct family *family, int which)
 {
     double chance = which == 3 ? 1 / 3.0 : 0.5;
-    for (size_t i = 0; i < family->n; i++) {
-        const struct kvt_test *test = test_of(family->places[i], which);
+    size_t n = 0;
+    for (size_t i = 0; i < family->n; i++)
+        family->tests[n++] = test_of(family->places[i], which);
+    for (size_t i = 0; which == 0 && i < family->n_overall; i++)
+        family->tests[n++] = &family->owners[i]->overall;
+    for (size_t i = 0; i < n; i++) {
+        const struct kvt_test *test = family->tests[i];
         bool sign = test->method == KVT_TEST_SIGN && !isnan(test->p_raw);
         family->cells[i] = sign ? (struct kvt_family_cell){test->n10, test->n10 + test->n01, 0, 0}
                                 : (struct kvt_family_cell){0, -1, test->p_raw, test->floor};
     }
-    kvt_family_step_down(family->cells, family->n, chance, NULL, family->adjusted);
-    for (size_t i = 0; i < family->n; i++)
-        test_of(family->places[i], which)->p_adj = family->adjusted[i];
+    kvt_family_step_down(family->cells, n, chance, NULL, family->adjusted);
+    for (size_t i = 0; i < n; i++)
+        family->tests[i]->p_adj = family->adjusted[i];
 }
 
 static void adjust_retention(struct family *family, bool collapsed)
@@ -400,15 +436,20 @@ static void adjust_family(struct kvt_cells *list, size_t n, size_t from, bool al
     struct family family = {0};
     size_t total = 0;
     for (size_t i = from; i < n; i++)
-        total += list[i].count;
+        total += list[i].count + 1;
     family.cells = kvt_alloc_array(total, sizeof *family.cells);
     family.p = kvt_alloc_array(total, sizeof *family.p);
     family.adjusted = kvt_alloc_array(total, sizeof *family.adjusted);
+    family.tests = kvt_alloc_array(total, sizeof(struct kvt_test *));
     family.places = kvt_alloc_array(total, sizeof(struct kvt_cell *));
-    for (size_t i = from; i < n; i++)
-        for (size_t b = 0; !list[i].control && b < list[i].count; b++)
-            if (all || list[i].study == list[from].study)
-                family.places[family.n++] = &list[i].items[b];
+    family.owners = kvt_alloc_array(n, sizeof(struct kvt_cells *));
+    for (size_t i = from; i < n && (all || list[i].study == list[from].study); i++) {
+        if (list[i].control)
+            continue;
+        family.owners[family.n_overall++] = &list[i];
+        for (size_t b = 0; b < list[i].count; b++)
+            family.places[family.n++] = &list[i].items[b];
+    }
     for (int which = 0; which < 4; which++)
         adjust_tests(&family, which);
     adjust_retention(&family, false);
@@ -416,7 +457,9 @@ static void adjust_family(struct kvt_cells *list, size_t n, size_t from, bool al
     free(family.cells);
     free(family.p);
     free(family.adjusted);
+    free(family.tests);
     free(family.places);
+    free(family.owners);
 }
 
 void kvt_cells_adjust(struct kvt_cells *list, size_t n, const struct kvt_procedure *procedure)

@@ -82,6 +82,7 @@ struct kvt_cells {
     bool control, binary, clustered;
     bool noop_suspected;
     size_t n_pairs, n_same_text;
+    struct kvt_test overall; /* loss over all bins together: one more member of the loss family */
     struct kvt_cell *items;
     size_t count;
 };

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Which cells a phrase speaks of. */
 typedef bool (*cell_filter)(const struct kvt_cell *cell, double alpha);
@@ -180,7 +181,13 @@ static void safe(struct kvt_buffer *out, const struct kvt_sentence *s)
         point_range(out, s, has_loss, loss_of);
         kvt_buffer_text(out, " is confirmed ");
         place(out, s, has_loss);
+    } else if (s->verdict->overall_loss) {
+        kvt_buffer_text(out, ", though a loss of ");
+        points(out, -s->verdict->pooled_delta);
+        kvt_buffer_text(out, " over all lengths together is confirmed");
     }
+    if (s->verdict->unproven)
+        kvt_buffer_text(out, "; nothing proves that the budget was applied");
 }
 
 static void failing(struct kvt_buffer *out, const struct kvt_sentence *s)
@@ -204,12 +211,26 @@ static void failing(struct kvt_buffer *out, const struct kvt_sentence *s)
     }
 }
 
+/* " (9.5 over all lengths)" where only some bins are confirmed but the whole is too. */
+static void overall(struct kvt_buffer *out, const struct kvt_sentence *s)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < s->cells->count; b++)
+        n += has_loss(&s->cells->items[b], s->procedure->alpha);
+    if (!s->verdict->overall_loss || n == s->cells->count)
+        return;
+    kvt_buffer_text(out, " (");
+    points(out, -s->verdict->pooled_delta);
+    kvt_buffer_text(out, " over all lengths)");
+}
+
 static void silent(struct kvt_buffer *out, const struct kvt_sentence *s)
 {
     kvt_buffer_text(out, " loses ");
     point_range(out, s, has_loss, loss_of);
     kvt_buffer_byte(out, ' ');
     place(out, s, has_loss);
+    overall(out, s);
     kvt_buffer_text(out, ", silently: wrong answers rise in ");
     bin_list(out, s, has_silent);
     kvt_buffer_text(out, ", failures do not");
@@ -217,10 +238,19 @@ static void silent(struct kvt_buffer *out, const struct kvt_sentence *s)
 
 static void degraded(struct kvt_buffer *out, const struct kvt_sentence *s)
 {
+    if (s->verdict->first_loss < 0) {
+        kvt_buffer_text(out, " loses ");
+        points(out, -s->verdict->pooled_delta);
+        kvt_buffer_text(out,
+                        " points over all lengths together; at which lengths, and how, the data "
+                        "cannot tell");
+        return;
+    }
     kvt_buffer_text(out, " loses ");
     point_range(out, s, has_loss, loss_of);
     kvt_buffer_byte(out, ' ');
     place(out, s, has_loss);
+    overall(out, s);
     kvt_buffer_text(out, "; the data cannot tell whether by failures or by wrong answers");
 }
 
@@ -244,12 +274,22 @@ static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
                              "budget was applied: no verdict");
         return;
     }
+    if (v->blocked_by && strcmp(v->blocked_by, "baseline") == 0) {
+        kvt_buffer_text(out, " cannot be judged: where the full cache itself scores only ");
+        points(out, v->ref_low);
+        kvt_buffer_text(out, " points, a loss within ");
+        points(out, s->procedure->delta);
+        kvt_buffer_text(out, " says nothing");
+        return;
+    }
     kvt_buffer_text(out, " cannot be judged: no loss is confirmed, but a loss of up to ");
     points(out, fmin(1, ceil(v->safe_bound * 1000 - 1e-9) / 1000));
     kvt_buffer_printf(out, " points at some length is not excluded with %zu %s per bin",
                       smallest_bin(s->cells), s->cells->clustered ? "clusters" : "pairs");
     if (v->blocked_by)
-        kvt_buffer_printf(out, " (safety is not claimed because of: %s)", v->blocked_by);
+        kvt_buffer_text(out, strcmp(v->blocked_by, "coverage") == 0
+                                 ? "; it is not called safe because too few requests were answered"
+                                 : "; it is not called safe because a larger budget was not");
     else if (!isnan(v->n_safe)) {
         kvt_buffer_text(out, "; about ");
         whole(out, v->n_safe);

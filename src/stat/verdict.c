@@ -337,7 +337,7 @@ static void find_zone(struct kvt_verdict *v, const struct kvt_cells *cells, doub
 }
 
 static enum kvt_headline choose(struct kvt_verdict *v, const struct kvt_cells *cells,
-                                const struct kvt_verdict_context *context)
+                                const struct kvt_verdict_context *context, double delta)
 {
     bool zone = v->zone_start >= 0;
     if (cells->n_pairs == 0)
@@ -350,6 +350,7 @@ static enum kvt_headline choose(struct kvt_verdict *v, const struct kvt_cells *c
         v->blocked_by = v->first_lift >= 0             ? "lift"
                         : v->collapse_bin >= 0         ? "collapse"
                         : cells->noop_suspected        ? "noop_suspected"
+                        : !(v->ref_low > delta)        ? "baseline"
                         : v->coverage < least_coverage ? "coverage"
                         : context->larger_blocked      ? "larger_budget"
                                                        : NULL;
@@ -361,7 +362,8 @@ static enum kvt_headline choose(struct kvt_verdict *v, const struct kvt_cells *c
     if (v->first_loss >= 0 && v->first_silent >= 0 && context->failures_observable &&
         v->failure_share_upper <= silent_share)
         return KVT_HEADLINE_SILENT;
-    return v->first_loss >= 0 ? KVT_HEADLINE_DEGRADED : KVT_HEADLINE_INCONCLUSIVE;
+    return v->first_loss >= 0 || v->overall_loss ? KVT_HEADLINE_DEGRADED
+                                                 : KVT_HEADLINE_INCONCLUSIVE;
 }
 
 void kvt_verdict_make(const struct kvt_cells *cells, const struct kvt_pairs *pairs,
@@ -375,8 +377,14 @@ void kvt_verdict_make(const struct kvt_cells *cells, const struct kvt_pairs *pai
     verdict->first_loss = kvt_verdict_first(cells, KVT_PART_LOSS, alpha);
     verdict->first_lift = kvt_verdict_first(cells, KVT_PART_LIFT, alpha);
     verdict->first_silent = kvt_verdict_first(cells, KVT_PART_SILENT, alpha);
-    for (size_t b = 0; b < cells->count; b++)
+    verdict->overall_loss = cells->overall.p_adj <= alpha;
+    verdict->unproven = context->unproven;
+    verdict->ref_low = verdict->ref_high = NAN;
+    for (size_t b = 0; b < cells->count; b++) {
         reference += (double)cells->items[b].coverage.n_reference;
+        verdict->ref_low = fmin(verdict->ref_low, cells->items[b].ref_mean);
+        verdict->ref_high = fmax(verdict->ref_high, cells->items[b].ref_mean);
+    }
     verdict->coverage = reference > 0 ? (double)cells->n_pairs / reference : NAN;
     decide_order(verdict, cells, alpha);
     test_abruptness(verdict, &ladder, procedure, context->name);
@@ -389,7 +397,7 @@ void kvt_verdict_make(const struct kvt_cells *cells, const struct kvt_pairs *pai
     attainable(verdict, cells, procedure, context->family_cells);
     plan(verdict, cells, pairs, procedure, context->family_cells);
     find_zone(verdict, cells, alpha);
-    verdict->headline = choose(verdict, cells, context);
+    verdict->headline = choose(verdict, cells, context, procedure->delta);
     if (verdict->headline != KVT_HEADLINE_ZONE)
         verdict->zone_start = verdict->zone_end = -1;
     free_ladder(&ladder);

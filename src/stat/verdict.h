@@ -30,6 +30,7 @@ struct kvt_verdict_context {
     size_t family_cells;      /* cells with pairs in the family of this run */
     bool failures_observable; /* false: some failures cannot be seen, so no loss is called silent */
     bool larger_blocked;      /* a larger budget of the study was not safe */
+    bool unproven;            /* nothing shows that the budget was applied */
     const char *name;         /* of random streams */
 };
 
@@ -40,6 +41,8 @@ struct kvt_verdict {
     enum kvt_headline headline;
     int zone_start, zone_end, collapse_bin;
     int first_loss, first_lift, first_silent;
+    bool overall_loss;     /* loss over all bins together is confirmed */
+    bool unproven;         /* copied from the context, for the sentence */
     bool retained_failing; /* lift in a bin whose score is confirmed retained */
 
     struct kvt_order_result order;
@@ -64,8 +67,9 @@ struct kvt_verdict {
     bool lead; /* the failure step's interval lies wholly below the loss step's */
 
     double min_p_loss, min_p_collapse, min_p_retained; /* best attainable adjusted p with this n */
-    double n_safe, n_loss; /* entries per bin that would decide; NaN when none would */
-    double coverage;       /* pairs / reference entries */
+    double n_safe, n_loss;    /* entries per bin that would decide; NaN when none would */
+    double coverage;          /* pairs / reference entries */
+    double ref_low, ref_high; /* smallest and largest reference mean of a bin */
 };
 
 /* Makes the verdict. `pairs` are those the cells were made of. */
