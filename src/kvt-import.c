@@ -281,9 +281,11 @@ static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *o
 }
 
 /* Says what was found about a run's rows: repeated ones, too few, no ids. */
-static void report_rows(const struct run *run, const char *task)
+static void report_rows(const struct run *run, const char *task, bool questions)
 {
     const struct kvt_pairing *pairing = &run->pairing;
+    if (questions && !pairing->rows[0].prediction->answers)
+        return; /* a row without golds is like any other */
     size_t known = known_questions(task);
     struct kvt_repeats repeats = kvt_pairing_repeats(pairing, known);
     const char *source = pairing->rows[0].prediction->source;
@@ -300,10 +302,10 @@ static void report_rows(const struct run *run, const char *task)
     if (known && pairing->count < known)
         kvt_say("%s: %zu rows of %s, which has %zu questions", source, pairing->count, task, known);
     if (!pairing->with_ids)
-        kvt_say(
-            "%s: rows without ids: paired with other runs by golds and length, and by order where "
-            "those are equal",
-            source);
+        kvt_say("%s: rows without ids: %s", source,
+                questions ? "joined with the questions by golds or order"
+                          : "paired with other runs by golds and length, and by order where those "
+                            "are equal");
     kvt_buffer_free(&rows);
 }
 
@@ -313,7 +315,7 @@ static void pair_run(struct import *import, struct run *run)
     struct kvt_error error;
     size_t known = known_questions(dataset->record.task);
     kvt_pairing_identify(&run->pairing, dataset->record.id);
-    report_rows(run, dataset->record.task);
+    report_rows(run, dataset->record.task, import->questions.count > 0);
     if (dedupe)
         kvt_pairing_dedupe(&run->pairing, known);
     if (import->questions.count &&

@@ -1,0 +1,128 @@
+#!/bin/bash
+# kvt-import: every format, names, ids, repeated and shifted rows, and the stages that follow.
+. "$(dirname "$0")/lib.sh"
+cd "$root/test/golden/import" || exit 1
+export SOURCE_DATE_EPOCH=1767225600
+press=longbench__hotpotqa__tiny--model__snapkv__0.80
+samples=samples_longbench_hotpotqa_2025-01-31T10-00-00.123456.jsonl
+
+run() { # FORMAT ARGUMENTS...: the stream, messages aside
+    kvt-import --format="$@" 2>"$scratch/said"
+}
+# What scoring needs of each response, whatever the format says beside it.
+answers() { jq -c 'select(.kind == "response") | [.answers,.response.text,.meta.length]'; }
+entries() { jq -r 'select(.kind == "response") | .entry_id'; }
+
+# --- each format ------------------------------------------------------------------------------------
+run longbench --bins=2 full/hotpotqa.jsonl snapkv-64/hotpotqa.jsonl >"$scratch/longbench"
+golden "longbench: two runs of one task" import/longbench.jsonl "$scratch/longbench"
+run kvpress $press/predictions.csv >"$scratch/kvpress"
+golden "kvpress: NumPy's lists, settings beside the file" import/kvpress.jsonl "$scratch/kvpress"
+run ruler -p snapkv -b .2 4096/pred/niah_multivalue.jsonl >"$scratch/ruler"
+golden "ruler" import/ruler.jsonl "$scratch/ruler"
+run lm-eval -p snapkv -b 64 $samples >"$scratch/lm-eval"
+run kvcache-factory tiny-model_64/hotpotqa/SnapKV.json >"$scratch/factory"
+for format in kvpress lm-eval factory; do
+    is "$format: the same answers as longbench's file" \
+        "$(answers <"$scratch/$format")" "$(run longbench snapkv-64/hotpotqa.jsonl | answers)"
+done
+is "lm-eval: one filter's rows only" "$(entries <"$scratch/lm-eval" | wc -l)" 6
+is "kvcache-factory: policy, budget, model" \
+    "$(jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.model_name]' "$scratch/factory")" \
+    '["snapkv",64,"tokens","tiny-model"]'
+is "ids give the same entries in every format" \
+    "$(entries <"$scratch/kvpress") $(entries <"$scratch/factory")" "$(entries <"$scratch/lm-eval") $(entries <"$scratch/lm-eval")"
+for stream in longbench kvpress ruler lm-eval factory; do
+    ok "$stream: the records are as the contract says" kvt-lint "$scratch/$stream"
+done
+jq -cs . snapkv-64/hotpotqa.jsonl >"$scratch/hotpotqa.json"
+is "rows in one JSON array" \
+    "$(run longbench -p snapkv -b 64 "$scratch/hotpotqa.json" | answers)" "$(run longbench snapkv-64/hotpotqa.jsonl | answers)"
+
+# --- options over names -----------------------------------------------------------------------------
+is "options win over names" \
+    "$(run longbench -p h2o -b 32 -t odd --model=m --exp=e --replicate=b snapkv-64/hotpotqa.jsonl | jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.model_name,.exp_group_id,.replicate,.reference]')" \
+    '["h2o",32,"tokens","m","e","b",false]'
+is "budget 1 is the reference" \
+    "$(run longbench -p h2o -b 1 snapkv-64/hotpotqa.jsonl | jq 'select(.kind == "run") | .reference')" true
+is "a policy that is none needs no budget" \
+    "$(run lm-eval -p full $samples | jq -c 'select(.kind == "run") | [.kv_budget,.reference]')" '[1,true]'
+cp snapkv-64/hotpotqa.jsonl "$scratch/hotpotqa.jsonl"
+fails 2 "a policy nothing tells" kvt-import -f longbench "$scratch/hotpotqa.jsonl"
+like "is asked for" "$(cat "$scratch/.err")" 'give --policy'
+fails 2 "a budget nothing tells" kvt-import -f longbench -p h2o "$scratch/hotpotqa.jsonl"
+like "is asked for" "$(cat "$scratch/.err")" 'give --budget'
+fails 2 "no format" kvt-import snapkv-64/hotpotqa.jsonl
+fails 2 "an unknown format" kvt-import -f helm snapkv-64/hotpotqa.jsonl
+fails 2 "no file" kvt-import -f longbench
+fails 3 "a missing file" kvt-import -f longbench full/none.jsonl
+fails 1 "another format's file" kvt-import -f kvpress -p h2o -b 1 full/hotpotqa.jsonl
+
+# --- rows that came twice, are missing, or stand elsewhere ------------------------------------------
+jq -nc 'range(200) | {pred:"p\(.)",answers:["g\(. % 190)"],all_classes:null,length:(1000 + . % 190)}' >"$scratch/narrativeqa.jsonl"
+run longbench -p full "$scratch/narrativeqa.jsonl" >/dev/null
+like "as many rows as questions: nothing is a repetition" "$(cat "$scratch/said")" '10 rows of narrativeqa have the golds and length of an earlier one.*no repetition'
+(head -n 3 "$scratch/narrativeqa.jsonl"; cat "$scratch/narrativeqa.jsonl") >"$scratch/more.jsonl"
+run longbench -p full -t narrativeqa "$scratch/more.jsonl" >"$scratch/kept"
+like "203 rows: 3 repeated, named, kept" "$(cat "$scratch/said")" '203 rows of narrativeqa, 3 repeated: row 4 \(as 1\), 5 \(as 2\), 6 \(as 3\).*; kept'
+is "all 203 are there" "$(entries <"$scratch/kept" | wc -l)" 203
+run longbench -p full -t narrativeqa --dedupe "$scratch/more.jsonl" >"$scratch/deduped"
+is "--dedupe leaves 200" "$(entries <"$scratch/deduped" | wc -l)" 200
+is "which are the entries of the file without repetition" \
+    "$(entries <"$scratch/deduped")" "$(run longbench -p full "$scratch/narrativeqa.jsonl" | entries)"
+tail -n +2 "$scratch/narrativeqa.jsonl" >"$scratch/fewer.jsonl"
+run longbench -p h2o -b .5 -t narrativeqa "$scratch/fewer.jsonl" >"$scratch/fewer"
+like "a missing row is noticed" "$(cat "$scratch/said")" '199 rows of narrativeqa, which has 200 questions'
+is "and does not shift the others" "$(comm -12 <(entries <"$scratch/fewer" | sort) <(entries <"$scratch/deduped" | sort) | wc -l)" 199
+like "it is said how rows without ids are joined" "$(cat "$scratch/said")" 'without ids: paired .* by order'
+
+# --- question files ---------------------------------------------------------------------------------
+run longbench --questions=questions.jsonl snapkv-64/hotpotqa.jsonl >"$scratch/joined"
+is "questions give ids" "$(entries <"$scratch/joined")" "$(entries <"$scratch/factory")"
+head -n 5 snapkv-64/hotpotqa.jsonl >"$scratch/hotpotqa.jsonl"
+fails 1 "fewer rows than questions" kvt-import -f longbench -p h2o -b .5 --questions=questions.jsonl "$scratch/hotpotqa.jsonl"
+(sed -n 2p snapkv-64/hotpotqa.jsonl; sed -n 1p snapkv-64/hotpotqa.jsonl; tail -n 4 snapkv-64/hotpotqa.jsonl) >"$scratch/hotpotqa.jsonl"
+fails 1 "rows in another order than the questions" kvt-import -f longbench -p h2o -b .5 --questions=questions.jsonl "$scratch/hotpotqa.jsonl"
+like "are named" "$(cat "$scratch/.err")" 'hotpotqa.jsonl:1: row 1 has other golds than its question'
+printf '%s\n' predicted_answer 'In the cellar' Anna Wienau '""' lamp keeper >"$scratch/old.csv"
+fails 1 "kvpress's older file has no golds" kvt-import -f kvpress -p snapkv -b .5 -t hotpotqa "$scratch/old.csv"
+like "which questions give" "$(cat "$scratch/.err")" '--questions=FILE gives them'
+is "and do" "$(run kvpress -p snapkv -b .5 -t hotpotqa --questions=questions.jsonl "$scratch/old.csv" | entries | wc -l)" 6
+jq -c '{kind:"entry",entry_id:("e" + ._id),dataset_id:"d",example_id:._id,bin_idx:2,rank:0,token_len:(.length * 2),question:.input,answers,prompt_sha256:"x",cluster:null,meta:{task:"hotpotqa",length}}' questions.jsonl | sed 3d >"$scratch/manifest"
+run longbench --questions="$scratch/manifest" snapkv-64/hotpotqa.jsonl >"$scratch/joined"
+is "a manifest gives entries, bins and tokens, and leaves out what was not selected" \
+    "$(jq -c 'select(.kind == "response") | [.entry_id,.bin_idx,.token_len]' "$scratch/joined" | head -n 3 | tr '\n' ' ')" \
+    '["em1",2,1624] ["em2",2,2408] ["em4",2,4220] '
+is "its dataset and bins stand in the manifest" "$(grep -cE '"kind":"(bin|dataset)"' "$scratch/joined")" 0
+
+# --- rows that cannot be read -----------------------------------------------------------------------
+(cat snapkv-64/hotpotqa.jsonl; echo '{"answers":["x"]}'; echo '{torn'; echo '{"pred":"x","answers":{}}') >"$scratch/hotpotqa.jsonl"
+fails 1 "a row without prediction" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"
+like "is named by file and line" "$(cat "$scratch/.err")" 'hotpotqa.jsonl:7: no member pred'
+ok "--skip-bad goes on" kvt-import -f longbench -p h2o -b .5 --skip-bad "$scratch/aside" "$scratch/hotpotqa.jsonl"
+is "and keeps the bad rows" "$(wc -l <"$scratch/aside")" 3
+printf '{"pred":"a\xffb","answers":["\xc3"],"length":1}\n' >"$scratch/hotpotqa.jsonl"
+ok "text that is not UTF-8" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"
+is "is replaced, not refused" "$(jq -c 'select(.kind == "response") | [.response.text,.answers]' "$scratch/.out")" '["a�b",["�"]]'
+printf '%s\n' '{"pred":"a","answers":["x"],"all_classes":["x"],"length":1}' '{"pred":"a","answers":["y"],"all_classes":["y"],"length":1}' >"$scratch/trec.jsonl"
+is "all classes come from the last row" \
+    "$(run longbench -p h2o -b .5 "$scratch/trec.jsonl" | jq -c 'select(.kind == "response") | .meta.all_classes' | uniq)" '["y"]'
+
+# --- the stages that follow -------------------------------------------------------------------------
+(run longbench full/hotpotqa.jsonl; run longbench snapkv-64/hotpotqa.jsonl) >"$scratch/cat"
+ok "two imports joined by cat are a valid stream" kvt-lint "$scratch/cat"
+kvt-score --no-meta "$scratch/cat" >"$scratch/scored"
+ok "scored too" kvt-lint "$scratch/scored"
+is "what cannot be seen is listed" \
+    "$(jq -c 'select(.kind == "run") | .failures_unobservable[-1]' "$scratch/scored" | uniq)" '"TRUNCATED"'
+if command -v python3 >/dev/null; then
+    is "scores as by the rules in plain Python" "$(jq 'select(.kind == "response") | .score.value' "$scratch/scored" | awk '{ printf "%.9f ", $1 }')" \
+        "$(python3 -X utf8 "$root/scripts/longbench_rules.py" <"$scratch/scored" | awk '{ printf "%.9f ", $1 }')"
+else
+    skip "scores as by the rules in plain Python" "no python3"
+fi
+exit_status=0
+kvt-stats "$scratch/scored" 2>"$scratch/err" | kvt-transition 2>>"$scratch/err" >"$scratch/stream" || exit_status=$?
+is "kvt-stats and kvt-transition take it" "$exit_status $(grep -c '"kind":"transition"' "$scratch/stream")" "0 1"
+is "all rows pair" "$(jq -c 'select(.kind == "pair_stats") | .n_pairs' "$scratch/stream")" 6
+done_testing
