@@ -15,11 +15,14 @@ entries() { jq -r 'select(.kind == "response") | .entry_id'; }
 
 # --- each format ------------------------------------------------------------------------------------
 run longbench --bins=2 full/hotpotqa.jsonl snapkv-64/hotpotqa.jsonl >"$scratch/longbench"
-golden "longbench: two runs of one task" import/longbench.jsonl "$scratch/longbench"
+grep -v "\"kind\":\"experiment\"" "$scratch/longbench" >"$scratch/golden" # its settings are everybody's
+golden "longbench: two runs of one task" import/longbench.jsonl "$scratch/golden"
 run kvpress $press/predictions.csv >"$scratch/kvpress"
-golden "kvpress: NumPy's lists, settings beside the file" import/kvpress.jsonl "$scratch/kvpress"
+grep -v "\"kind\":\"experiment\"" "$scratch/kvpress" >"$scratch/golden" # its settings are everybody's
+golden "kvpress: NumPy's lists, settings beside the file" import/kvpress.jsonl "$scratch/golden"
 run ruler -p snapkv -b .2 4096/pred/niah_multivalue.jsonl >"$scratch/ruler"
-golden "ruler" import/ruler.jsonl "$scratch/ruler"
+grep -v "\"kind\":\"experiment\"" "$scratch/ruler" >"$scratch/golden" # its settings are everybody's
+golden "ruler" import/ruler.jsonl "$scratch/golden"
 run lm-eval -p snapkv -b 64 $samples >"$scratch/lm-eval"
 run kvcache-factory tiny-model_64/hotpotqa/SnapKV.json >"$scratch/factory"
 for format in kvpress lm-eval factory; do
