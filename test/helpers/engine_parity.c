@@ -45,7 +45,7 @@ static void compare_kept(const struct kvt_session *session, const struct kvt_eng
 {
     size_t wrong = 0, swapped = 0;
     for (size_t layer = 0; layer < info->n_layers; layer++) {
-        char key[24];
+        char key[32];
         snprintf(key, sizeof key, "kept.%zu", layer);
         const json_t *heads = kvt_json_get(run, key);
         double margin = json_number_value(json_array_get(kvt_json_get(run, "kept.margin"), layer));
