@@ -9,8 +9,11 @@
 
 struct group {
     double value;
-    double count;
+    double limit; /* (ct)^2 beyond which this factor alone exceeds 1e18 */
+    unsigned long count;
 };
+
+static const double huge_square = 1e36; /* |z|^2 at which the integral is complete */
 
 /* Equal differences share one factor of the characteristic function. Returns the number of groups.
  */
@@ -25,10 +28,12 @@ static size_t group_values(const double *d, size_t n, struct group **groups)
     size_t used = 0;
     for (size_t i = 0; i <= n; i++) {
         if (used && sorted[i] - (*groups)[used - 1].value <= 1e-12)
-            (*groups)[used - 1].count += 1;
+            (*groups)[used - 1].count++;
         else
-            (*groups)[used++] = (struct group){sorted[i], 1};
+            (*groups)[used++] = (struct group){sorted[i], 0, 1};
     }
+    for (size_t g = 0; g < used; g++)
+        (*groups)[g].limit = pow(huge_square, 1 / (double)(*groups)[g].count);
     free(sorted);
     return used;
 }
@@ -39,29 +44,29 @@ static size_t group_values(const double *d, size_t n, struct group **groups)
  */
 static double integrand(const struct group *groups, size_t n, double m, double t, int *large)
 {
-    double re = 1, im = 0, phase = 0, size = 0;
+    double re = 1, im = 0;
     for (size_t i = 0; i < n; i++) {
-        double x = (groups[i].value - m) * t;
-        if (groups[i].count > 6) {
-            phase += groups[i].count * atan(x);
-            size += 0.5 * groups[i].count * log1p(x * x);
-        } else {
-            for (double k = groups[i].count; k > 0; k -= 1) {
-                double next = re - im * x;
-                im += re * x;
+        double x = (groups[i].value - m) * t, a = 1, b = x; /* a + ib: powers of 1 + ix */
+        if (x * x > groups[i].limit) {
+            *large = 1;
+            return 0;
+        }
+        for (unsigned long k = groups[i].count; k > 0; k >>= 1) {
+            if (k & 1) {
+                double next = re * a - im * b;
+                im = re * b + im * a;
                 re = next;
             }
+            double square = a * a - b * b;
+            b *= 2 * a;
+            a = square;
         }
-        double square = re * re + im * im;
-        if (size > 42 || square > 1e36) {
+        if (re * re + im * im > huge_square) {
             *large = 1;
             return 0;
         }
     }
-    double square = re * re + im * im;
-    if (phase == 0)
-        return im / square;
-    return (im * cos(phase) + re * sin(phase)) / square * exp(-size);
+    return im / (re * re + im * im);
 }
 
 /*
@@ -71,16 +76,19 @@ static double integrand(const struct group *groups, size_t n, double m, double t
  */
 static double tail(const struct group *groups, size_t n, double total, double m)
 {
-    double reach = 0;
-    for (size_t i = 0; i < n; i++)
-        reach += groups[i].count * fabs(groups[i].value - m);
+    double reach = 0, slope = 0;
+    for (size_t i = 0; i < n; i++) {
+        double c = (double)groups[i].count * (groups[i].value - m);
+        reach += fabs(c);
+        slope += c;
+    }
     if (!(reach > 0))
         return 0;
-    double h = fmin(0.05, 0.5 / sqrt(total)), sum = 0;
-    double v = log(1e-18 / reach);
+    double h = fmin(0.05, 0.5 / sqrt(total)), t = 1e-6 / reach, ratio = exp(h);
+    double sum = slope * t / (ratio - 1);
     int large = 0;
-    for (; !large && v < 90; v += h)
-        sum += integrand(groups, n, m, exp(v), &large);
+    for (; !large && t < 1e40; t *= ratio)
+        sum += integrand(groups, n, m, t, &large);
     return fmin(1, fmax(0, 0.5 + sum * h / 3.14159265358979323846));
 }
 
