@@ -16,10 +16,14 @@ struct encoder {
     struct kvt_error *error;
     unsigned flags;
     struct kvt_merge_work work;
-    struct kvt_buffer part; /* normalised text */
+    struct kvt_buffer part; /* text with visible spaces */
     size_t
         *origins; /* with KVT_ENCODE_ENDS: bytes of the raw text covered after each byte of part */
     size_t origins_capacity;
+    struct kvt_buffer normalized[2];
+    struct kvt_pattern_search search;
+    struct kvt_pieces pieces;
+    struct kvt_buffer bytes; /* of a piece in its printable spelling */
 };
 
 /* A text under way and where its bytes come from. */
@@ -58,20 +62,52 @@ static int too_long(struct encoder *encoder)
     return kvt_fail(encoder->error, KVT_DATA, "a piece of text has more than 2^31 symbols");
 }
 
+/* Unknown characters on their way into the list: fused or not, or dropped. */
+struct unknown {
+    uint32_t pending; /* bytes of the unknown symbol not yet pushed */
+    uint32_t skipped; /* bytes of dropped characters; they count with the next symbol's length */
+};
+
+static bool add_unknown(struct encoder *encoder, struct unknown *state, uint32_t width)
+{
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    bool pushed = true;
+    if (tokenizer->unknown < 0) {
+        state->skipped += width;
+        return true;
+    }
+    if (state->pending && !tokenizer->fuse_unknown) {
+        pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, state->pending);
+        state->pending = 0;
+    }
+    state->pending += width;
+    return pushed;
+}
+
+static bool flush_unknown(struct encoder *encoder, struct unknown *state)
+{
+    uint32_t width = state->pending;
+    state->pending = 0;
+    return !width || kvt_merge_push(&encoder->work, encoder->tokenizer->unknown, width);
+}
+
+static bool add_known(struct encoder *encoder, struct unknown *state, int32_t id, uint32_t width)
+{
+    uint32_t skipped = state->skipped;
+    state->skipped = 0;
+    return flush_unknown(encoder, state) && kvt_merge_push(&encoder->work, id, width + skipped);
+}
+
 static int push_bytes(struct encoder *encoder, const char *text, size_t length)
 {
     const int32_t *byte_ids = encoder->tokenizer->byte_ids;
-    uint32_t skipped = 0; /* bytes without a token count with the next symbol's length */
-    for (size_t i = 0; i < length; i++) {
+    struct unknown state = {0};
+    bool pushed = true;
+    for (size_t i = 0; i < length && pushed; i++) {
         int32_t id = byte_ids[(unsigned char)text[i]];
-        skipped++;
-        if (id < 0)
-            continue;
-        if (!kvt_merge_push(&encoder->work, id, skipped))
-            return too_long(encoder);
-        skipped = 0;
+        pushed = id >= 0 ? add_known(encoder, &state, id, 1) : add_unknown(encoder, &state, 1);
     }
-    return 0;
+    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
 }
 
 static bool has_bytes(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
@@ -84,42 +120,30 @@ static bool has_bytes(const struct kvt_tokenizer *tokenizer, const char *text, s
     return true;
 }
 
-/* The characters of a piece as symbols; runs of unknown ones are one symbol where the model fuses
- * them. */
+/*
+ * The characters of a piece as symbols. Bytes that stand for a character do not end a run of
+ * unknown ones: the reference library pushes them first and the run, when it ends, behind them.
+ */
 static int push_characters(struct encoder *encoder, const char *text, size_t length)
 {
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
-    uint32_t pending = 0,
-             skipped = 0; /* bytes of the unknown symbol not yet pushed, of dropped ones */
+    struct unknown state = {0};
     bool pushed = true;
     for (size_t at = 0; at < length && pushed;) {
         uint8_t flags;
         size_t width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
         int32_t id = kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width);
-        if (id >= 0) {
-            if (pending)
-                pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, pending);
-            pending = 0;
-            pushed = pushed && kvt_merge_push(&encoder->work, id, (uint32_t)width + skipped);
-            skipped = 0;
-        } else if (has_bytes(tokenizer, text + at, width)) {
+        if (id >= 0)
+            pushed = add_known(encoder, &state, id, (uint32_t)width);
+        else if (has_bytes(tokenizer, text + at, width))
             for (size_t i = 0; i < width && pushed; i++)
                 pushed = kvt_merge_push(&encoder->work,
                                         tokenizer->byte_ids[(unsigned char)text[at + i]], 1);
-        } else if (tokenizer->unknown >= 0) {
-            if (pending && !tokenizer->fuse_unknown) {
-                pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, pending);
-                pending = 0;
-            }
-            pending += (uint32_t)width;
-        } else {
-            skipped += (uint32_t)width;
-        }
+        else
+            pushed = add_unknown(encoder, &state, (uint32_t)width);
         at += width;
     }
-    if (pending && pushed)
-        pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, pending);
-    return pushed ? 0 : too_long(encoder);
+    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
 }
 
 static int encode_piece(struct encoder *encoder, const struct span *span, size_t start, size_t end)
@@ -151,14 +175,66 @@ static int encode_piece(struct encoder *encoder, const struct span *span, size_t
     return 0;
 }
 
-static int encode_pieces(struct encoder *encoder, const struct span *span)
+static int encode_matches(struct encoder *encoder, const struct span *span)
+{
+    size_t start, end, done = 0;
+    int status;
+    kvt_pattern_start(&encoder->search, encoder->tokenizer->pre.steps[0].pattern, span->text,
+                      span->length);
+    while ((status = kvt_pattern_next(&encoder->search, &start, &end, encoder->error)) > 0) {
+        if (start > done && encode_piece(encoder, span, done, start) != 0)
+            return -1;
+        if (encode_piece(encoder, span, start, end) != 0)
+            return -1;
+        done = end;
+    }
+    if (status == 0 && done < span->length)
+        return encode_piece(encoder, span, done, span->length);
+    return status;
+}
+
+/* The long way: all steps of the pre-tokenizer, which may change the text. */
+static int encode_steps(struct encoder *encoder, const struct span *span, bool first)
+{
+    struct kvt_pieces *pieces = &encoder->pieces;
+    if (encoder->flags & KVT_ENCODE_ENDS)
+        return kvt_fail(encoder->error, KVT_DATA,
+                        "places of tokens in the text are not known for this pre-tokenizer");
+    if (kvt_pre_run(&encoder->tokenizer->pre, span->text, span->length, first, pieces,
+                    encoder->error) != 0)
+        return -1;
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct kvt_piece *piece = &pieces->pieces[i];
+        struct span own = {pieces->text.data + piece->start, piece->end - piece->start, NULL, 0};
+        if (pieces->spelled) {
+            kvt_buffer_clear(&encoder->bytes);
+            if (kvt_byte_level_decode(own.text, own.length, &encoder->bytes) != 0)
+                return kvt_fail(encoder->error, KVT_DATA, "a step after ByteLevel added text");
+            own.text = encoder->bytes.data;
+            own.length = encoder->bytes.length;
+        }
+        if (encode_piece(encoder, &own, 0, own.length) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int encode_pieces(struct encoder *encoder, const struct span *span, bool first)
 {
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
     if (span->length == 0)
         return 0;
-    if (tokenizer->n_splits == 0)
+    switch (tokenizer->direct) {
+    case KVT_DIRECT_WHOLE:
         return encode_piece(encoder, span, 0, span->length);
-    kvt_split_function split = tokenizer->splits[0];
+    case KVT_DIRECT_PATTERN:
+        return encode_matches(encoder, span);
+    case KVT_DIRECT_NOT:
+        return encode_steps(encoder, span, first);
+    case KVT_DIRECT_FAMILY:
+        break;
+    }
+    kvt_split_function split = tokenizer->split;
     for (size_t at = 0; at < span->length;) {
         size_t end = split(span->text, span->length, at);
         if (encode_piece(encoder, span, at, end) != 0)
@@ -185,12 +261,27 @@ static void put(struct encoder *encoder, const char *text, size_t length, size_t
     kvt_buffer_append(&encoder->part, text, length);
 }
 
+static bool starts_with_space(const char *text, size_t length)
+{
+    return length > 0 &&
+           (text[0] == ' ' || (length >= 3 && memcmp(text, KVT_VISIBLE_SPACE, 3) == 0));
+}
+
+static bool wants_space(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
+                        bool first)
+{
+    if (tokenizer->unless_space && starts_with_space(text, length))
+        return false;
+    return tokenizer->prepend == KVT_PREPEND_ALWAYS ||
+           (tokenizer->prepend == KVT_PREPEND_FIRST && first);
+}
+
 /* SentencePiece's visible spaces: one before the part, and one for each space in it. */
 static void show_spaces(struct encoder *encoder, const char *text, size_t length, size_t base)
 {
     const size_t width = sizeof KVT_VISIBLE_SPACE - 1;
     encoder->part.length = 0;
-    if (encoder->tokenizer->prepend_space)
+    if (wants_space(encoder->tokenizer, text, length, base == 0))
         put(encoder, KVT_VISIBLE_SPACE, width, base, base);
     for (size_t at = 0; at < length;) {
         const char *space = memchr(text + at, ' ', length - at);
@@ -206,18 +297,63 @@ static void show_spaces(struct encoder *encoder, const char *text, size_t length
     }
 }
 
-/* Text between added tokens; `base` is its place in the whole. */
+/* Normalised text: its added tokens, and pieces of what is between them. */
+static int encode_span(struct encoder *encoder, const struct span *span, bool first)
+{
+    const struct kvt_added *added = &encoder->tokenizer->added_normalized;
+    bool ordinary = (encoder->flags & KVT_ENCODE_ORDINARY) != 0;
+    struct kvt_added_match match;
+    size_t taken = 0, from = 0;
+    while (kvt_added_next(added, span->text, span->length, from, taken, ordinary, &match)) {
+        struct span between = {span->text + taken, match.start - taken,
+                               span->origins ? span->origins + taken : NULL, span->base + taken};
+        if (match.start > taken && encode_pieces(encoder, &between, first && taken == 0) != 0)
+            return -1;
+        emit(encoder, match.id, covered(span, match.end));
+        taken = match.end;
+        from = match.resume;
+    }
+    struct span rest = {span->text + taken, span->length - taken,
+                        span->origins ? span->origins + taken : NULL, span->base + taken};
+    return encode_pieces(encoder, &rest, first && taken == 0);
+}
+
+/* Text between the added tokens of the raw text; `base` is its place in the whole. */
 static int encode_part(struct encoder *encoder, const char *text, size_t length, size_t base)
 {
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
     struct span span = {text, length, NULL, base};
-    if (length > 0 && encoder->tokenizer->escape_space) {
-        show_spaces(encoder, text, length, base);
+    if (tokenizer->normalizer.count) {
+        if (encoder->flags & KVT_ENCODE_ENDS)
+            return kvt_fail(encoder->error, KVT_DATA,
+                            "places of tokens in the text are not known with this normalizer");
+        if (kvt_normalizer_run(&tokenizer->normalizer, encoder->normalized, &span.text,
+                               &span.length, encoder->error) != 0)
+            return -1;
+    }
+    if (tokenizer->escape_space) {
+        show_spaces(encoder, span.text, span.length, base);
         span.text = encoder->part.data;
         span.length = encoder->part.length;
         if (encoder->flags & KVT_ENCODE_ENDS)
             span.origins = encoder->origins;
     }
-    return encode_pieces(encoder, &span);
+    return encode_span(encoder, &span, base == 0);
+}
+
+int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_buffer buffers[2],
+                            const char **text, size_t *length, struct kvt_error *error)
+{
+    if (!tokenizer->escape_space)
+        return kvt_normalizer_run(&tokenizer->normalizer, buffers, text, length, error);
+    struct encoder encoder = {.tokenizer = tokenizer};
+    show_spaces(&encoder, *text, *length, 0);
+    kvt_buffer_clear(&buffers[0]);
+    kvt_buffer_append(&buffers[0], encoder.part.data, encoder.part.length);
+    kvt_buffer_free(&encoder.part);
+    *text = buffers[0].data;
+    *length = buffers[0].length;
+    return 0;
 }
 
 static int encode_text(struct encoder *encoder, const char *text, size_t length)
@@ -237,17 +373,28 @@ static int encode_text(struct encoder *encoder, const char *text, size_t length)
     return taken < length ? encode_part(encoder, text + taken, length - taken, taken) : 0;
 }
 
+static void emit_template(struct encoder *encoder, const struct kvt_template_ids *ids, size_t end)
+{
+    for (size_t i = 0; encoder->flags & KVT_ENCODE_SPECIAL && i < ids->count; i++)
+        emit(encoder, ids->ids[i], end);
+}
+
 int kvt_tokenizer_encode(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
                          unsigned flags, struct kvt_token_ids *out, struct kvt_error *error)
 {
     struct encoder encoder = {.tokenizer = tokenizer, .out = out, .error = error, .flags = flags};
     if (flags & KVT_ENCODE_ENDS && !out->ends && out->capacity)
         out->ends = kvt_alloc_zero(out->capacity, sizeof *out->ends);
-    if (flags & KVT_ENCODE_SPECIAL && tokenizer->adds_bos)
-        emit(&encoder, tokenizer->bos, 0);
+    emit_template(&encoder, &tokenizer->prefix, 0);
     int status = encode_text(&encoder, text, length);
+    emit_template(&encoder, &tokenizer->suffix, length);
     kvt_merge_work_free(&encoder.work);
     kvt_buffer_free(&encoder.part);
+    kvt_buffer_free(&encoder.normalized[0]);
+    kvt_buffer_free(&encoder.normalized[1]);
+    kvt_buffer_free(&encoder.bytes);
+    kvt_pattern_end(&encoder.search);
+    kvt_pieces_free(&encoder.pieces);
     free(encoder.origins);
     return status;
 }

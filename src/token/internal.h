@@ -8,6 +8,8 @@
 #include "core/buffer.h"
 #include "token/added.h"
 #include "token/merge.h"
+#include "token/normalize.h"
+#include "token/pre.h"
 #include "token/split.h"
 #include "token/tokenizer.h"
 #include "token/vocabulary.h"
@@ -20,6 +22,19 @@ enum kvt_units {
     KVT_UNITS_CHARACTERS, /* characters, with bytes for those that have no token */
 };
 
+/* How a normalised text becomes pieces. */
+enum kvt_direct {
+    KVT_DIRECT_WHOLE,   /* it is one piece */
+    KVT_DIRECT_FAMILY,  /* by one hand-written function */
+    KVT_DIRECT_PATTERN, /* by the matches of one pattern and what is between them */
+    KVT_DIRECT_NOT,     /* by all steps of `pre` */
+};
+
+struct kvt_template_ids {
+    int32_t *ids;
+    size_t count, capacity;
+};
+
 struct kvt_tokenizer {
     struct kvt_vocabulary vocabulary;
     struct kvt_merges merges;
@@ -30,14 +45,24 @@ struct kvt_tokenizer {
     bool ignore_merges;    /* a piece that is a token as a whole is taken as it is */
     int32_t unknown;       /* -1: an unknown character is dropped */
 
-    bool escape_space;      /* U+0020 is written U+2581 */
-    bool prepend_space;     /* U+2581 goes before every non-empty part */
-    struct kvt_added added; /* found in the raw text */
+    /*
+     * SentencePiece's spaces, when they are all there is to normalisation: U+0020 is written
+     * U+2581, and one goes before a part (`unless_space`: not before one that starts with it).
+     */
+    bool escape_space;
+    enum kvt_prepend prepend;
+    bool unless_space;
+    bool shows_space; /* tokens are spelled with U+2581 for the space */
 
-    kvt_split_function *splits; /* applied one after the other; none: the whole part is one piece */
-    size_t n_splits;
+    struct kvt_added added;            /* found in the raw text */
+    struct kvt_normalizer normalizer;  /* of what is between them */
+    struct kvt_added added_normalized; /* found after that */
+    struct kvt_pre pre;
+    enum kvt_direct direct;
+    kvt_split_function split; /* DIRECT_FAMILY */
 
-    int32_t bos; /* -1: none */
+    struct kvt_template_ids prefix, suffix; /* around the text, with KVT_ENCODE_SPECIAL */
+    int32_t bos;                            /* -1: none */
     bool adds_bos;
     uint8_t *ends;  /* by id: 1 for tokens that end an answer */
     char *outputs;  /* bytes of each token in output text */
@@ -57,10 +82,15 @@ void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer);
 /* Marks the tokens that end an answer, by their names in common use. */
 void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer);
 
-/* The printable spelling of bytes in byte-level vocabularies (GPT-2) and back; -1 if the text is
- * not one. */
+/* Undoes the printable spelling of bytes in byte-level vocabularies (GPT-2); -1 if the text is not
+ * one. */
 int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *out);
 
+/* All of the normalisation, as kvt_normalizer_run does it. */
+int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_buffer buffers[2],
+                            const char **text, size_t *length, struct kvt_error *error);
+
 struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, struct kvt_error *error);
+struct kvt_tokenizer *kvt_tokenizer_from_json(const char *path, struct kvt_error *error);
 
 #endif

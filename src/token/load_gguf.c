@@ -271,9 +271,9 @@ static int set_pre(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
             continue;
         tokenizer->ignore_merges = pre_rows[i].ignore_merges;
         tokenizer->adds_bos = pre_rows[i].adds_bos;
-        tokenizer->splits = kvt_alloc_array(1, sizeof *tokenizer->splits);
-        tokenizer->splits[0] = kvt_split_by_family(pre_rows[i].family);
-        tokenizer->n_splits = 1;
+        kvt_pre_add(&tokenizer->pre,
+                    &(struct kvt_pre_step){.kind = KVT_PRE_FAMILY,
+                                           .split = kvt_split_by_family(pre_rows[i].family)});
         return 0;
     }
     return kvt_fail(error, KVT_DATA,
@@ -326,14 +326,19 @@ static int load(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
     if (!byte_level) {
         tokenizer->byte_fallback = true;
         tokenizer->escape_space = true;
-        tokenizer->prepend_space = true;
         tokenizer->adds_bos = true;
-        kvt_gguf_bool(gguf, "tokenizer.ggml.add_space_prefix", &tokenizer->prepend_space);
+        bool prefix = true;
+        kvt_gguf_bool(gguf, "tokenizer.ggml.add_space_prefix", &prefix);
+        tokenizer->prepend = prefix ? KVT_PREPEND_ALWAYS : KVT_PREPEND_NEVER;
         tokenizer->unknown = id_key(tokenizer, gguf, "tokenizer.ggml.unknown_token_id");
     }
     kvt_gguf_bool(gguf, "tokenizer.ggml.add_bos_token", &tokenizer->adds_bos);
     if (tokenizer->bos < 0)
         tokenizer->adds_bos = false;
+    if (tokenizer->adds_bos) {
+        kvt_grow(&tokenizer->prefix.ids, &tokenizer->prefix.capacity, 0, sizeof(int32_t));
+        tokenizer->prefix.ids[tokenizer->prefix.count++] = tokenizer->bos;
+    }
     kvt_tokenizer_finish(tokenizer);
     set_ends(tokenizer, gguf);
     return 0;

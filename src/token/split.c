@@ -264,11 +264,25 @@ static size_t o200k(const char *text, size_t length, size_t at)
     return end;
 }
 
+static size_t visible_space(const char *text, size_t length, size_t at)
+{
+    for (at++; at < length; at++) {
+        const char *found = memchr(text + at, '\xe2', length - at);
+        if (!found)
+            break;
+        at = (size_t)(found - text);
+        if (length - at >= 3 && memcmp(found, "\xe2\x96\x81", 3) == 0)
+            return at;
+    }
+    return length;
+}
+
 kvt_split_function kvt_split_by_family(enum kvt_split_family family)
 {
     static const kvt_split_function functions[KVT_SPLIT_FAMILIES] = {
-        [KVT_SPLIT_GPT2] = gpt2,     [KVT_SPLIT_LLAMA3] = llama3, [KVT_SPLIT_QWEN2] = qwen2,
-        [KVT_SPLIT_CL100K] = cl100k, [KVT_SPLIT_O200K] = o200k,
+        [KVT_SPLIT_GPT2] = gpt2,   [KVT_SPLIT_LLAMA3] = llama3,
+        [KVT_SPLIT_QWEN2] = qwen2, [KVT_SPLIT_CL100K] = cl100k,
+        [KVT_SPLIT_O200K] = o200k, [KVT_SPLIT_VISIBLE_SPACE] = visible_space,
     };
     return functions[family];
 }

@@ -13,6 +13,7 @@ enum kvt_split_family {
     KVT_SPLIT_QWEN2,  /* the same with single digits */
     KVT_SPLIT_CL100K, /* as tiktoken writes it: white space at the end of the text is one piece */
     KVT_SPLIT_O200K,  /* case-aware words */
+    KVT_SPLIT_VISIBLE_SPACE, /* before each U+2581 */
     KVT_SPLIT_FAMILIES,
 };
 

@@ -30,8 +30,12 @@ void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer)
     kvt_vocabulary_free(&tokenizer->vocabulary);
     kvt_merges_free(&tokenizer->merges);
     kvt_added_free(&tokenizer->added);
+    kvt_added_free(&tokenizer->added_normalized);
+    kvt_normalizer_free(&tokenizer->normalizer);
+    kvt_pre_free(&tokenizer->pre);
     pthread_mutex_destroy(&tokenizer->lock);
-    free(tokenizer->splits);
+    free(tokenizer->prefix.ids);
+    free(tokenizer->suffix.ids);
     free(tokenizer->ends);
     free(tokenizer->outputs);
     free(tokenizer->starts);
@@ -73,6 +77,18 @@ int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *ou
     return 0;
 }
 
+void kvt_byte_level_encode(const char *text, size_t length, struct kvt_buffer *out)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte = (unsigned char)text[i];
+        uint32_t cp = byte;
+        if (!spells_itself(byte))
+            cp = byte <= 0x20 ? 0x100 + byte : byte == 0xad ? 0x143 : 0x121 + byte - 0x7f;
+        char utf8[4];
+        kvt_buffer_append(out, utf8, kvt_utf8_encode(cp, utf8));
+    }
+}
+
 /* "<0x0A>" as its byte; a visible space as a space; anything else as it is. */
 static void append_output(const struct kvt_tokenizer *tokenizer, int32_t id, struct kvt_buffer *out)
 {
@@ -91,7 +107,7 @@ static void append_output(const struct kvt_tokenizer *tokenizer, int32_t id, str
     case KVT_TOKEN_NORMAL:
         break;
     }
-    if (!tokenizer->escape_space) {
+    if (!tokenizer->shows_space) {
         kvt_buffer_append(out, key, length);
         return;
     }
@@ -105,9 +121,59 @@ static void append_output(const struct kvt_tokenizer *tokenizer, int32_t id, str
     }
 }
 
+static struct kvt_pre_step *last_step(struct kvt_pre *pre)
+{
+    return pre->count ? &pre->steps[pre->count - 1] : NULL;
+}
+
+/* A Metaspace that is the whole pre-tokenizer is SentencePiece's spaces, and a cut before each. */
+static void simplify_metaspace(struct kvt_tokenizer *tokenizer)
+{
+    struct kvt_pre *pre = &tokenizer->pre;
+    if (pre->count != 1 || pre->steps[0].kind != KVT_PRE_METASPACE || tokenizer->normalizer.count ||
+        tokenizer->escape_space || tokenizer->added_normalized.count)
+        return;
+    bool cut = pre->steps[0].cut;
+    tokenizer->escape_space = true;
+    tokenizer->unless_space = true;
+    tokenizer->prepend = pre->steps[0].prepend;
+    pre->steps[0] = (struct kvt_pre_step){.kind = KVT_PRE_FAMILY,
+                                          .split = kvt_split_by_family(KVT_SPLIT_VISIBLE_SPACE)};
+    pre->count = cut;
+}
+
+/* Leaves out steps that change nothing, and finds the short ways through the rest. */
+static void simplify(struct kvt_tokenizer *tokenizer)
+{
+    struct kvt_pre *pre = &tokenizer->pre;
+    struct kvt_pre_step *last = last_step(pre);
+    if (last && last->kind == KVT_PRE_BYTES && !last->prefix_space)
+        pre->count--; /* keys are held as bytes, not as their printable spelling */
+    last = last_step(pre);
+    if (last && pre->count == 1 && last->kind == KVT_PRE_PATTERN && tokenizer->escape_space &&
+        kvt_pattern_is_literal(last->pattern, " ")) {
+        kvt_pattern_free(last->pattern); /* no space is left to split at (Gemma) */
+        pre->count = 0;
+    }
+    tokenizer->shows_space |= tokenizer->escape_space;
+    simplify_metaspace(tokenizer);
+    last = last_step(pre);
+    tokenizer->direct = KVT_DIRECT_NOT;
+    if (pre->count == 0)
+        tokenizer->direct = KVT_DIRECT_WHOLE;
+    if (pre->count == 1 && last->kind == KVT_PRE_FAMILY) {
+        tokenizer->direct = KVT_DIRECT_FAMILY;
+        tokenizer->split = last->split;
+    }
+    if (pre->count == 1 && last->kind == KVT_PRE_PATTERN && last->behavior == KVT_ISOLATED)
+        tokenizer->direct = KVT_DIRECT_PATTERN;
+}
+
 void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer)
 {
     kvt_added_finish(&tokenizer->added);
+    kvt_added_finish(&tokenizer->added_normalized);
+    simplify(tokenizer);
     int32_t size = tokenizer->vocabulary.size;
     tokenizer->ends = kvt_alloc_zero((size_t)size, 1);
     tokenizer->starts = kvt_alloc_array((size_t)size + 1, sizeof *tokenizer->starts);
@@ -141,11 +207,16 @@ void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer)
                                         "<|END_OF_TURN_TOKEN|>",
                                         "<|end_of_sentence|>",
                                         "<｜end▁of▁sentence｜>"};
-    const struct kvt_added *added = &tokenizer->added;
-    for (size_t i = 0; i < added->count; i++)
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++)
-            if (strcmp(added->tokens[i].text, names[j]) == 0)
-                tokenizer->ends[added->tokens[i].id] = 1;
+    const struct kvt_vocabulary *vocabulary = &tokenizer->vocabulary;
+    for (int32_t id = 0; id < vocabulary->size; id++) {
+        size_t length;
+        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+        bool added =
+            vocabulary->kinds[id] == KVT_TOKEN_CONTROL || vocabulary->kinds[id] == KVT_TOKEN_USER;
+        for (size_t j = 0; added && j < sizeof names / sizeof *names; j++)
+            if (strlen(names[j]) == length && memcmp(key, names[j], length) == 0)
+                tokenizer->ends[id] = 1;
+    }
 }
 
 /* The first bytes of the file decide what reads it. */
@@ -156,12 +227,14 @@ struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *err
         kvt_fail(error, KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
         return NULL;
     }
-    char start[4] = {0};
-    size_t length = fread(start, 1, sizeof start, file);
+    char start[64] = {0};
+    size_t length = fread(start, 1, sizeof start - 1, file);
     fclose(file);
-    if (length == 4 && memcmp(start, "GGUF", 4) == 0)
+    if (length >= 4 && memcmp(start, "GGUF", 4) == 0)
         return kvt_tokenizer_from_gguf(path, error);
-    kvt_fail(error, KVT_DATA, "%s: not a GGUF file", path);
+    if (start[strspn(start, " \t\r\n")] == '{')
+        return kvt_tokenizer_from_json(path, error);
+    kvt_fail(error, KVT_DATA, "%s is neither a GGUF nor a tokenizer.json", path);
     return NULL;
 }
 
@@ -182,7 +255,7 @@ bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer)
 
 bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer)
 {
-    return tokenizer->prepend_space;
+    return tokenizer->shows_space && tokenizer->prepend != KVT_PREPEND_NEVER;
 }
 
 static bool in_range(const struct kvt_tokenizer *tokenizer, int32_t id)

@@ -151,3 +151,25 @@ uint32_t kvt_unicode_stand_in(uint32_t code_point)
     uint32_t other = code_point < 0x80 ? 0 : stand_ins[category_of(code_point)][width];
     return other ? other : code_point;
 }
+
+size_t kvt_unicode_lower(uint32_t code_point, uint32_t mapped[2])
+{
+    if (code_point == 0x130) { /* the one character whose mapping is longer (SpecialCasing.txt) */
+        mapped[0] = 'i';
+        mapped[1] = 0x307;
+        return 2;
+    }
+    size_t low = 0, high = COUNT(lower_runs);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (lower_runs[middle].last < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == COUNT(lower_runs) || code_point < lower_runs[low].first ||
+        (code_point - lower_runs[low].first) % lower_runs[low].step != 0)
+        return 0;
+    mapped[0] = (uint32_t)((int32_t)code_point + lower_runs[low].distance);
+    return 1;
+}

@@ -37,6 +37,10 @@ const char *kvt_unicode_category(uint32_t code_point);
  */
 uint32_t kvt_unicode_stand_in(uint32_t code_point);
 
+/* The full lower-case mapping of a character; returns its length (1 or 2), or 0 when it is the
+ * same. */
+size_t kvt_unicode_lower(uint32_t code_point, uint32_t mapped[2]);
+
 /*
  * Decodes at text[0..length), length > 0, and returns the bytes taken. A byte that is not part of
  * valid UTF-8 is one unit of its own with flags 0 (neither letter, number nor space).

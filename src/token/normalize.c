@@ -1,0 +1,154 @@
+#include "token/normalize.h"
+
+#include "core/memory.h"
+#include "core/utf8.h"
+#include "token/unicode.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+void kvt_normalizer_add(struct kvt_normalizer *normalizer, const struct kvt_normalize_step *step)
+{
+    kvt_grow(&normalizer->steps, &normalizer->capacity, normalizer->count,
+             sizeof *normalizer->steps);
+    normalizer->steps[normalizer->count++] = *step;
+}
+
+void kvt_normalizer_free(struct kvt_normalizer *normalizer)
+{
+    for (size_t i = 0; i < normalizer->count; i++) {
+        free(normalizer->steps[i].text);
+        kvt_pattern_free(normalizer->steps[i].pattern);
+    }
+    free(normalizer->steps);
+    *normalizer = (struct kvt_normalizer){0};
+}
+
+static bool is_ascii(const char *text, size_t length)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < length; i++)
+        any |= (unsigned char)text[i];
+    return any < 0x80;
+}
+
+static int normal_form(const struct kvt_normalize_step *step, const char *text, size_t length,
+                       struct kvt_buffer *out, struct kvt_error *error)
+{
+    if (length > INT_MAX / 32) /* utf8proc counts in ints of code points, which may multiply */
+        return kvt_fail(error, KVT_DATA, "the text is too long to be normalised (%zu bytes)",
+                        length);
+    utf8proc_uint8_t *result = NULL;
+    unsigned options = UTF8PROC_STABLE | (step->composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                       (step->compatible ? UTF8PROC_COMPAT : 0u);
+    utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length,
+                                         &result, (utf8proc_option_t)options);
+    if (size < 0)
+        return kvt_fail(error, KVT_DATA, "the text cannot be normalised: %s",
+                        utf8proc_errmsg(size));
+    kvt_buffer_append(out, result, (size_t)size);
+    free(result);
+    return 0;
+}
+
+static void lower(const char *text, size_t length, struct kvt_buffer *out)
+{
+    for (size_t at = 0; at < length;) {
+        uint32_t cp, mapped[2];
+        int width = kvt_utf8_decode(text + at, length - at, &cp);
+        size_t step = (size_t)(width < 0 ? -width : width);
+        size_t n = width > 0 ? kvt_unicode_lower(cp, mapped) : 0;
+        if (n == 0)
+            kvt_buffer_append(out, text + at, step);
+        for (size_t i = 0; i < n; i++) {
+            char utf8[4];
+            kvt_buffer_append(out, utf8, kvt_utf8_encode(mapped[i], utf8));
+        }
+        at += step;
+    }
+}
+
+static int replace(const struct kvt_normalize_step *step, const char *text, size_t length,
+                   struct kvt_buffer *out, struct kvt_error *error)
+{
+    struct kvt_pattern_search search = {0};
+    size_t start, end, copied = 0;
+    int status;
+    kvt_pattern_start(&search, step->pattern, text, length);
+    while ((status = kvt_pattern_next(&search, &start, &end, error)) > 0) {
+        kvt_buffer_append(out, text + copied, start - copied);
+        kvt_buffer_append(out, step->text, step->text_length);
+        copied = end;
+    }
+    kvt_buffer_append(out, text + copied, length - copied);
+    kvt_pattern_end(&search);
+    return status;
+}
+
+static void strip(const struct kvt_normalize_step *step, const char *text, size_t length,
+                  struct kvt_buffer *out)
+{
+    size_t start = 0, end = length;
+    uint8_t flags;
+    while (step->left && start < end) {
+        size_t width = kvt_unicode_next((const unsigned char *)text + start, end - start, &flags);
+        if (!(flags & KVT_SPACE))
+            break;
+        start += width;
+    }
+    while (step->right && end > start) {
+        size_t last = end - 1;
+        while (last > start && ((unsigned char)text[last] & 0xc0) == 0x80)
+            last--;
+        kvt_unicode_next((const unsigned char *)text + last, end - last, &flags);
+        if (!(flags & KVT_SPACE))
+            break;
+        end = last;
+    }
+    kvt_buffer_append(out, text + start, end - start);
+}
+
+static int run_step(const struct kvt_normalize_step *step, const char *text, size_t length,
+                    struct kvt_buffer *out, struct kvt_error *error)
+{
+    switch (step->kind) {
+    case KVT_NORMALIZE_FORM:
+        return normal_form(step, text, length, out, error);
+    case KVT_NORMALIZE_LOWER:
+        lower(text, length, out);
+        return 0;
+    case KVT_NORMALIZE_PREPEND:
+        if (length)
+            kvt_buffer_append(out, step->text, step->text_length);
+        kvt_buffer_append(out, text, length);
+        return 0;
+    case KVT_NORMALIZE_REPLACE:
+        return replace(step, text, length, out, error);
+    case KVT_NORMALIZE_STRIP:
+        strip(step, text, length, out);
+        return 0;
+    }
+    return 0;
+}
+
+int kvt_normalizer_run(const struct kvt_normalizer *normalizer, struct kvt_buffer buffers[2],
+                       const char **text, size_t *length, struct kvt_error *error)
+{
+    int next = 0;
+    for (size_t i = 0; i < normalizer->count; i++) {
+        const struct kvt_normalize_step *step = &normalizer->steps[i];
+        if (step->kind == KVT_NORMALIZE_FORM && is_ascii(*text, *length))
+            continue;
+        struct kvt_buffer *out = &buffers[next];
+        kvt_buffer_clear(out);
+        kvt_buffer_reserve(out, *length + 1);
+        if (run_step(step, *text, *length, out, error) != 0)
+            return -1;
+        *text = kvt_buffer_string(out);
+        *length = out->length;
+        next = !next;
+    }
+    return 0;
+}
