@@ -42,8 +42,10 @@ static const char *judge(const struct kvt_rules *rules, struct question q)
         return failure.type;
     if (rule->declared.task->first_line)
         answer.span = kvt_span_first_line(answer.span, &answer.line_complete);
-    if (rule->metric->code_line)
+    if (rule->metric->code_line) {
         answer.span = kvt_span_code_line(answer.span);
+        answer.whole_if_empty = true;
+    }
     kvt_buffer_clear(&span_norm);
     kvt_normalize_english(&span_norm, &lower, answer.span.data, answer.span.length);
     answer.span_norm = (struct kvt_span){span_norm.data, span_norm.length};
@@ -111,6 +113,9 @@ static void test_model(const struct kvt_rules *rules)
 static void test_spans(const struct kvt_rules *rules)
 {
     is_text(JUDGE("lcc", "x = 1\n" LOOP, "x", NULL), "none", "code: a loop after the scored line");
+    is_text(JUDGE("lcc", "# only a comment " LOOP "\n# and more", "x", NULL), "none",
+            "code: comments alone are no empty answer");
+    is_text(JUDGE("lcc", "\n\n", "x", NULL), "EMPTY_OUTPUT", "nothing is");
     is_text(JUDGE("trec", "Date\n" LOOP, "x", NULL), "none",
             "examples: a loop after the first line");
 }

@@ -116,15 +116,15 @@ static void bootstraps(void)
 
 static void families(void)
 {
-    is_near(kvt_family_binomial_p((struct kvt_family_cell){9, 11}, .5), .03271484375, 1e-15,
+    is_near(kvt_family_binomial_p((struct kvt_family_cell){9, 11, 0, 0}, .5), .03271484375, 1e-15,
             "McNemar 9/2");
-    is_near(kvt_family_binomial_p((struct kvt_family_cell){25, 34}, .5), .004520592745393515, 1e-15,
-            "McNemar 25/9");
+    is_near(kvt_family_binomial_p((struct kvt_family_cell){25, 34, 0, 0}, .5), .004520592745393515,
+            1e-15, "McNemar 25/9");
     long n10[] = {0, 1, 0, 2, 1, 0, 1, 6, 9, 14}, n01[] = {0, 0, 1, 1, 0, 0, 1, 0, 1, 2};
     struct kvt_family_cell cells[10];
     double raw[10], adjusted[10];
     for (int i = 0; i < 10; i++)
-        cells[i] = (struct kvt_family_cell){n10[i], n10[i] + n01[i]};
+        cells[i] = (struct kvt_family_cell){n10[i], n10[i] + n01[i], 0, 0};
     kvt_family_step_down(cells, 10, .5, raw, adjusted);
     is_near(adjusted[7], .015625, 1e-15, "step-down 6/0");
     is_near(adjusted[8], .0107421875, 1e-15, "step-down 9/1");
@@ -154,7 +154,7 @@ static void flips(void)
     for (int i = 0; i < 40; i++)
         equal[i] = i < 12 ? -1 : 1;
     is_near(kvt_flip_p(equal, 60, &random, 99),
-            kvt_family_binomial_p((struct kvt_family_cell){28, 40}, .5), 1e-15,
+            kvt_family_binomial_p((struct kvt_family_cell){28, 40, 0, 0}, .5), 1e-15,
             "equal sizes: the sign test, exactly");
     double mixed[40];
     for (int i = 0; i < 40; i++)
