@@ -225,8 +225,10 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct row *row,
     answer.span = answer.text;
     if (rule->declared.task->first_line)
         answer.span = kvt_span_first_line(answer.span, &answer.line_complete);
-    if (rule->metric->code_line)
+    if (rule->metric->code_line) {
         answer.span = kvt_span_code_line(answer.span);
+        answer.whole_if_empty = true;
+    }
     return answer;
 }
 

@@ -67,7 +67,8 @@ static int is_empty(const struct kvt_answer *answer, const char *type, struct kv
                     struct kvt_error *error)
 {
     (void)type, (void)error;
-    if (kvt_unicode_strip(answer->span.data, answer->span.length).length > 0)
+    struct kvt_span span = answer->whole_if_empty ? answer->text : answer->span;
+    if (kvt_unicode_strip(span.data, span.length).length > 0)
         return 0;
     return said(failure, answer->text.length ? "nothing but white space in the scored span"
                                              : "no text at all");
@@ -96,12 +97,27 @@ static int is_truncated(const struct kvt_answer *answer, const char *type,
     return said(failure, "cut off by the output cap");
 }
 
-/* Whether the normalised text begins with the normalised abstention, whole words. */
-static bool begins_with(struct kvt_span norm, struct kvt_span abstention)
+/*
+ * Whether the normalised text opens with the normalised abstention: as its first words, or after up
+ * to three others ("it is unanswerable", "question is unanswerable"), of which none denies it.
+ */
+static bool opens_with(struct kvt_span norm, struct kvt_span abstention)
 {
-    return abstention.length > 0 && norm.length >= abstention.length &&
-           memcmp(norm.data, abstention.data, abstention.length) == 0 &&
-           (norm.length == abstention.length || norm.data[abstention.length] == ' ');
+    enum { WORDS_BEFORE = 3 };
+    for (int word = 0; abstention.length > 0 && word <= WORDS_BEFORE; word++) {
+        if (norm.length >= abstention.length &&
+            memcmp(norm.data, abstention.data, abstention.length) == 0 &&
+            (norm.length == abstention.length || norm.data[abstention.length] == ' '))
+            return true;
+        const char *space = norm.length ? memchr(norm.data, ' ', norm.length) : NULL;
+        size_t length = space ? (size_t)(space - norm.data) : norm.length;
+        if (!space || (length == 3 && memcmp(norm.data, "not", 3) == 0) ||
+            (length == 2 && memcmp(norm.data, "no", 2) == 0))
+            return false;
+        norm.data += length + 1;
+        norm.length -= length + 1;
+    }
+    return false;
 }
 
 static int is_abstention(const struct kvt_answer *answer, const char *type,
@@ -112,7 +128,7 @@ static int is_abstention(const struct kvt_answer *answer, const char *type,
         kvt_buffer_clear(answer->norm);
         kvt_normalize_english(answer->norm, answer->lower, *string, strlen(*string));
         size_t length = answer->norm->length;
-        if (!begins_with(answer->span_norm, (struct kvt_span){answer->norm->data, length}))
+        if (!opens_with(answer->span_norm, (struct kvt_span){answer->norm->data, length}))
             continue;
         bool right = false; /* a gold says so too */
         for (size_t i = 0; i < answer->n_golds && !right; i++) {
@@ -120,7 +136,7 @@ static int is_abstention(const struct kvt_answer *answer, const char *type,
             kvt_normalize_english(answer->norm, answer->lower, answer->golds[i].data,
                                   answer->golds[i].length);
             struct kvt_span gold = {answer->norm->data + length, answer->norm->length - length};
-            right = begins_with(gold, (struct kvt_span){answer->norm->data, length});
+            right = opens_with(gold, (struct kvt_span){answer->norm->data, length});
         }
         if (!right)
             return quoted(failure, "says ", (struct kvt_span){*string, strlen(*string)});

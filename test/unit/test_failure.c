@@ -88,6 +88,10 @@ static void test_model(const struct kvt_rules *rules)
     is_text(JUDGE("qasper", "Unanswerable.", "an answer", "stop"), "ABSTENTION",
             "the declared string");
     is_text(JUDGE("qasper", "Unanswerable.", "Unanswerable", "stop"), "none", "a gold says it");
+    is_text(JUDGE("qasper", "It is unanswerable from the article", "x", "stop"), "ABSTENTION",
+            "after a few words");
+    is_text(JUDGE("qasper", "He says that of all questions one is unanswerable", "x", "stop"),
+            "none", "not after many");
     is_text(JUDGE("qasper", "Not unanswerable", "x", "stop"), "none", "the string in passing");
     is_text(JUDGE("hotpotqa", "Unanswerable.", "x", "stop"), "none",
             "a task that does not declare it");
