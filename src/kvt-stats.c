@@ -329,12 +329,6 @@ static void write_applied(struct kvt_writer *writer, const struct bin_view *view
     kvt_write_end(writer);
 }
 
-static void warn_if(struct kvt_writer *writer, bool condition, const char *code)
-{
-    if (condition)
-        kvt_write_string(writer, code);
-}
-
 static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char *ci,
                      const struct kvt_procedure *procedure)
 {
@@ -361,18 +355,18 @@ static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char 
                       view->n_repeated ? (double)view->n_disagree / (double)view->n_repeated : NAN);
     kvt_write_key(&w, "warnings");
     kvt_write_array(&w);
-    warn_if(&w, view->n_entry_scores < FEW_PAIRS, "few_entries");
-    warn_if(&w, view->n_infrastructure > 0, "infrastructure_failures");
-    warn_if(&w,
-            !view->run->reference &&
-                (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
-            "budget_unproven");
-    warn_if(&w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
-    warn_if(&w, view->n_contaminated > 0, "latency_contaminated");
-    warn_if(&w, view->n_within_window > 0, "kept_within_window");
-    warn_if(&w, view->unequal, "unequal_repeats");
-    warn_if(&w, view->run->unobservable != 0, "failures_unobservable");
-    warn_if(&w, view->table->n_duplicates > 0, "duplicate_requests");
+    study_warn(&w, view->n_entry_scores < FEW_PAIRS, "few_entries");
+    study_warn(&w, view->n_infrastructure > 0, "infrastructure_failures");
+    study_warn(&w,
+               !view->run->reference &&
+                   (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
+               "budget_unproven");
+    study_warn(&w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
+    study_warn(&w, view->n_contaminated > 0, "latency_contaminated");
+    study_warn(&w, view->n_within_window > 0, "kept_within_window");
+    study_warn(&w, view->unequal, "unequal_repeats");
+    study_warn(&w, view->run->unobservable != 0, "failures_unobservable");
+    study_warn(&w, view->table->n_duplicates > 0, "duplicate_requests");
     kvt_write_end(&w);
     kvt_write_end(&w);
     kvt_stage_emit_buffer(stage, "bin_stats", &record);
@@ -537,19 +531,20 @@ static void write_pair_warnings(struct kvt_writer *w, const struct study *study,
     study_applied(&study->table, &item->slice, applied);
     kvt_write_key(w, "warnings");
     kvt_write_array(w);
-    warn_if(w, cell->n_pairs < FEW_PAIRS, "few_pairs");
-    warn_if(w, !cells->control && (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
-            "budget_unproven");
-    warn_if(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
-    warn_if(w, cell->coverage.n_missing > 0, "missing_rows");
-    warn_if(w, cell->coverage.n_infra_reference || cell->coverage.n_infra_run,
-            "infrastructure_failures");
-    warn_if(w, cell->coverage.n_unequal > 0, "unequal_repeats");
-    warn_if(w, cell->baseline_floor, "baseline_floor");
-    warn_if(w, !cells->control && item->control == KVT_NO_SLICE, "no_control");
-    warn_if(w, cells->noop_suspected, "noop_suspected");
-    warn_if(w, study->table.n_duplicates > 0, "duplicate_requests");
-    warn_if(w, study->table.reference_guessed, "reference_guessed");
+    study_warn(w, cell->n_pairs < FEW_PAIRS, "few_pairs");
+    study_warn(w,
+               !cells->control && (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
+               "budget_unproven");
+    study_warn(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
+    study_warn(w, cell->coverage.n_missing > 0, "missing_rows");
+    study_warn(w, cell->coverage.n_infra_reference || cell->coverage.n_infra_run,
+               "infrastructure_failures");
+    study_warn(w, cell->coverage.n_unequal > 0, "unequal_repeats");
+    study_warn(w, cell->baseline_floor, "baseline_floor");
+    study_warn(w, !cells->control && item->control == KVT_NO_SLICE, "no_control");
+    study_warn(w, cells->noop_suspected, "noop_suspected");
+    study_warn(w, study->table.n_duplicates > 0, "duplicate_requests");
+    study_warn(w, study->table.reference_guessed, "reference_guessed");
     kvt_write_end(w);
 }
 

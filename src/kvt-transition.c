@@ -9,13 +9,18 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "stat/next.h"
 #include "stat/sentence.h"
 #include "stat/verdict.h"
 #include "stream/number.h"
 #include "stream/stage.h"
 #include "study.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 static struct kvt_stage_options common;
+static long next_entries = -1;
 
 static const struct kvt_option options[] = {
     KVT_STAGE_OPTIONS(common),
@@ -33,6 +38,8 @@ static const struct kvt_option options[] = {
     {KVT_OPTION_CONFIG, 0, "permutations", 0, "N", "sign flips of the scan [9999]",
      "transition.permutations"},
     {KVT_OPTION_CONFIG, 0, "seed", 0, "N", "seed of resampling [1]", "seed"},
+    {KVT_OPTION_INTEGER, 0, "next", &next_entries, "N",
+     "print where N more entries should go (bin, now, add, total) and nothing else", 0},
     {KVT_OPTION_END, 0, 0, 0, 0, 0, 0}};
 
 static const struct kvt_usage usage = {
@@ -43,9 +50,17 @@ static const struct kvt_usage usage = {
 
 enum { FEW_PAIRS = 20 };
 
+/* How many examples a bin has, by `bin` lines. */
+struct bin_size {
+    int bin;
+    size_t n_examples;
+};
+
 struct program {
     struct kvt_settings settings;
     struct study study;
+    struct bin_size *sizes;
+    size_t n_sizes, sizes_capacity;
 };
 
 /* One transition line in the making. */
@@ -75,7 +90,8 @@ static int take_run(struct kvt_stage *stage, const struct kvt_line *line, void *
     struct program *program = context;
     if (kvt_observations_run(&program->study.table, line->data, line->length, error) != 0)
         return -1;
-    kvt_stage_copy(stage, line);
+    if (next_entries < 0)
+        kvt_stage_copy(stage, line);
     return 0;
 }
 
@@ -85,7 +101,28 @@ static int take_response(struct kvt_stage *stage, const struct kvt_line *line, v
     struct program *program = context;
     if (kvt_observations_response(&program->study.table, line->data, line->length, error) != 0)
         return -1;
-    kvt_stage_copy(stage, line);
+    if (next_entries < 0)
+        kvt_stage_copy(stage, line);
+    return 0;
+}
+
+static int take_bin(struct kvt_stage *stage, const struct kvt_line *line, void *context,
+                    struct kvt_error *error)
+{
+    struct program *program = context;
+    json_t *record = kvt_json_parse(line->data, line->length, NULL, error);
+    if (!record)
+        return -1;
+    long long bin = kvt_json_integer(record, "bin_idx", -1);
+    long long n = kvt_json_integer(record, "n_examples", -1);
+    if (bin >= 0 && bin < INT_MAX && n >= 0) {
+        kvt_grow(&program->sizes, &program->sizes_capacity, program->n_sizes,
+                 sizeof *program->sizes);
+        program->sizes[program->n_sizes++] = (struct bin_size){(int)bin, (size_t)n};
+    }
+    json_decref(record);
+    if (next_entries < 0)
+        kvt_stage_copy(stage, line);
     return 0;
 }
 
@@ -99,100 +136,77 @@ static void member_bin(struct kvt_writer *w, const char *key, const struct kvt_c
         kvt_member_integer(w, key, cells->items[place].coverage.bin);
 }
 
+/* What rationale tells bin by bin. */
+enum row {
+    ROW_BIN,
+    ROW_N,
+    ROW_TOKEN_MIN,
+    ROW_TOKEN_MAX,
+    ROW_LOSS_P,
+    ROW_LIFT_P,
+    ROW_SILENT_P,
+    ROW_CHURN_P,
+    ROW_REFERENCE,
+    ROW_DELTA,
+    ROW_RISE,
+    ROW_UPPER,
+    ROW_RETENTION,
+    ROW_RETAINED_P,
+    ROW_COLLAPSED_P,
+    ROW_CHANGED,
+    ROW_FLOOR,
+};
+
+static double row_value(const struct kvt_cell *c, enum row row)
+{
+    switch (row) {
+    case ROW_BIN:
+        return c->coverage.bin;
+    case ROW_N:
+        return (double)c->n_pairs;
+    case ROW_TOKEN_MIN:
+        return c->coverage.tokens_min;
+    case ROW_TOKEN_MAX:
+        return c->coverage.tokens_max;
+    case ROW_LOSS_P:
+        return c->loss.p_adj;
+    case ROW_LIFT_P:
+        return c->lift.p_adj;
+    case ROW_SILENT_P:
+        return c->silent.p_adj;
+    case ROW_CHURN_P:
+        return c->churn.p_adj;
+    case ROW_REFERENCE:
+        return c->ref_mean;
+    case ROW_DELTA:
+        return c->delta_mean;
+    case ROW_RISE:
+        return c->n_pairs ? c->run_fail - c->ref_fail : NAN;
+    case ROW_UPPER:
+        return c->loss_upper;
+    case ROW_RETENTION:
+        return c->retention;
+    case ROW_RETAINED_P:
+        return c->p_retained_adj;
+    case ROW_COLLAPSED_P:
+        return c->p_collapsed_adj;
+    case ROW_CHANGED:
+        return c->n_pairs ? (double)c->n_changed / (double)c->n_pairs : NAN;
+    case ROW_FLOOR:
+        return c->floor_n ? (double)c->floor_changed / (double)c->floor_n : NAN;
+    }
+    return NAN;
+}
+
 /* An array with one number per bin. */
 static void member_row(struct kvt_writer *w, const char *key, const struct kvt_cells *cells,
-                       double (*value)(const struct kvt_cell *))
+                       enum row row)
 {
     kvt_write_key(w, key);
     kvt_write_array(w);
     for (size_t b = 0; b < cells->count; b++)
-        kvt_write_number(w, value(&cells->items[b]));
+        kvt_write_number(w, row_value(&cells->items[b], row));
     kvt_write_end(w);
-}
-
-static double cell_bin(const struct kvt_cell *c)
-{
-    return c->coverage.bin;
-}
-
-static double cell_n(const struct kvt_cell *c)
-{
-    return (double)c->n_pairs;
-}
-
-static double cell_token_min(const struct kvt_cell *c)
-{
-    return c->coverage.tokens_min;
-}
-
-static double cell_token_max(const struct kvt_cell *c)
-{
-    return c->coverage.tokens_max;
-}
-
-static double cell_loss_p(const struct kvt_cell *c)
-{
-    return c->loss.p_adj;
-}
-
-static double cell_lift_p(const struct kvt_cell *c)
-{
-    return c->lift.p_adj;
-}
-
-static double cell_silent_p(const struct kvt_cell *c)
-{
-    return c->silent.p_adj;
-}
-
-static double cell_churn_p(const struct kvt_cell *c)
-{
-    return c->churn.p_adj;
-}
-
-static double cell_delta(const struct kvt_cell *c)
-{
-    return c->delta_mean;
-}
-
-static double cell_ref(const struct kvt_cell *c)
-{
-    return c->ref_mean;
-}
-
-static double cell_lift(const struct kvt_cell *c)
-{
-    return c->n_pairs ? c->run_fail - c->ref_fail : NAN;
-}
-
-static double cell_upper(const struct kvt_cell *c)
-{
-    return c->loss_upper;
-}
-
-static double cell_retention(const struct kvt_cell *c)
-{
-    return c->retention;
-}
-
-static double cell_retained_p(const struct kvt_cell *c)
-{
-    return c->p_retained_adj;
-}
-
-static double cell_collapsed_p(const struct kvt_cell *c)
-{
-    return c->p_collapsed_adj;
-}
-
-static double cell_changed(const struct kvt_cell *c)
-{
-    return c->n_pairs ? (double)c->n_changed / (double)c->n_pairs : NAN;
-}
-
-static double cell_floor(const struct kvt_cell *c)
-{
-    return c->floor_n ? (double)c->floor_changed / (double)c->floor_n : NAN;
 }
 
 /* first_bin and bins of a part: where its adjusted p is at most alpha. */
@@ -213,9 +227,9 @@ static void write_tested_parts(struct kvt_writer *w, const struct judged *j)
     kvt_write_key(w, "loss");
     kvt_write_object(w);
     part_bins(w, j, KVT_PART_LOSS);
-    member_row(w, "p_adj", j->cells, cell_loss_p);
-    member_row(w, "delta_mean", j->cells, cell_delta);
-    member_row(w, "ref_mean", j->cells, cell_ref);
+    member_row(w, "p_adj", j->cells, ROW_LOSS_P);
+    member_row(w, "delta_mean", j->cells, ROW_DELTA);
+    member_row(w, "ref_mean", j->cells, ROW_REFERENCE);
     kvt_member_number(w, "overall_p_adj", j->cells->overall.p_adj);
     kvt_member_bool(w, "overall", v->overall_loss);
     kvt_member_number(w, "pooled_delta", v->pooled_delta);
@@ -224,14 +238,14 @@ static void write_tested_parts(struct kvt_writer *w, const struct judged *j)
     kvt_write_key(w, "lift");
     kvt_write_object(w);
     part_bins(w, j, KVT_PART_LIFT);
-    member_row(w, "p_adj", j->cells, cell_lift_p);
-    member_row(w, "rise", j->cells, cell_lift);
+    member_row(w, "p_adj", j->cells, ROW_LIFT_P);
+    member_row(w, "rise", j->cells, ROW_RISE);
     kvt_member_bool(w, "score_retained", v->retained_failing);
     kvt_write_end(w);
     kvt_write_key(w, "silent");
     kvt_write_object(w);
     part_bins(w, j, KVT_PART_SILENT);
-    member_row(w, "p_adj", j->cells, cell_silent_p);
+    member_row(w, "p_adj", j->cells, ROW_SILENT_P);
     kvt_member_integer(w, "lost_failing", v->lost_failing);
     kvt_member_integer(w, "lost_silent", v->lost_silent);
     kvt_member_number(w, "failure_share", v->failure_share);
@@ -241,9 +255,9 @@ static void write_tested_parts(struct kvt_writer *w, const struct judged *j)
     kvt_write_key(w, "churn");
     kvt_write_object(w);
     part_bins(w, j, KVT_PART_CHURN);
-    member_row(w, "p_adj", j->cells, cell_churn_p);
-    member_row(w, "changed_rate", j->cells, cell_changed);
-    member_row(w, "floor_rate", j->cells, cell_floor);
+    member_row(w, "p_adj", j->cells, ROW_CHURN_P);
+    member_row(w, "changed_rate", j->cells, ROW_CHANGED);
+    member_row(w, "floor_rate", j->cells, ROW_FLOOR);
     kvt_write_end(w);
 }
 
@@ -255,15 +269,15 @@ static void write_safety(struct kvt_writer *w, const struct judged *j)
     kvt_member_number(w, "bound", v->safe_bound);
     kvt_member_bool(w, "claimed", v->headline == KVT_HEADLINE_SAFE);
     kvt_member_number(w, "pooled_bound", v->pooled_bound);
-    member_row(w, "per_bin", j->cells, cell_upper);
+    member_row(w, "per_bin", j->cells, ROW_UPPER);
     kvt_member_string(w, "blocked_by", v->blocked_by);
     kvt_write_end(w);
     kvt_write_key(w, "collapse");
     kvt_write_object(w);
     member_bin(w, "bin", j->cells, v->collapse_bin);
-    member_row(w, "p_collapsed", j->cells, cell_collapsed_p);
-    member_row(w, "p_retained", j->cells, cell_retained_p);
-    member_row(w, "retention", j->cells, cell_retention);
+    member_row(w, "p_collapsed", j->cells, ROW_COLLAPSED_P);
+    member_row(w, "p_retained", j->cells, ROW_RETAINED_P);
+    member_row(w, "retention", j->cells, ROW_RETENTION);
     kvt_write_key(w, "sensitivity");
     kvt_write_object(w);
     for (int i = 0; i < KVT_SENSITIVITY; i++) {
@@ -385,10 +399,10 @@ static void write_rationale(struct kvt_writer *w, const struct judged *j)
     kvt_member_number(w, "c", p->collapse);
     if (j->cells) {
         kvt_member_integer(w, "n_pairs", (long long)j->cells->n_pairs);
-        member_row(w, "n_per_bin", j->cells, cell_n);
-        member_row(w, "bins", j->cells, cell_bin);
-        member_row(w, "token_min", j->cells, cell_token_min);
-        member_row(w, "token_max", j->cells, cell_token_max);
+        member_row(w, "n_per_bin", j->cells, ROW_N);
+        member_row(w, "bins", j->cells, ROW_BIN);
+        member_row(w, "token_min", j->cells, ROW_TOKEN_MIN);
+        member_row(w, "token_max", j->cells, ROW_TOKEN_MAX);
         kvt_member_bool(w, "binary", j->cells->binary);
         kvt_member_bool(w, "clusters", j->cells->clustered);
         write_tested_parts(w, j);
@@ -400,12 +414,6 @@ static void write_rationale(struct kvt_writer *w, const struct judged *j)
             write_legacy(w, j);
     }
     kvt_write_end(w);
-}
-
-static void warn_if(struct kvt_writer *w, bool condition, const char *code)
-{
-    if (condition)
-        kvt_write_string(w, code);
 }
 
 static void write_warnings(struct kvt_writer *w, const struct judged *j)
@@ -432,21 +440,21 @@ static void write_warnings(struct kvt_writer *w, const struct judged *j)
     }
     kvt_write_key(w, "warnings");
     kvt_write_array(w);
-    warn_if(w, few, "few_pairs");
-    warn_if(w, applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN], "budget_unproven");
-    warn_if(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
-    warn_if(w, contaminated, "latency_contaminated");
-    warn_if(w, missing, "missing_rows");
-    warn_if(w, table->n_duplicates > 0, "duplicate_requests");
-    warn_if(w, unequal, "unequal_repeats");
-    warn_if(w, within, "kept_within_window");
-    warn_if(w, j->cells && j->cells->noop_suspected, "noop_suspected");
-    warn_if(w, !j->failures_observable, "failures_unobservable");
-    warn_if(w, floor, "baseline_floor");
-    warn_if(w, j->cells && j->item->control == KVT_NO_SLICE, "no_control");
-    warn_if(w, infra, "infrastructure_failures");
-    warn_if(w, table->reference_guessed, "reference_guessed");
-    warn_if(w, !lengths, "no_lengths");
+    study_warn(w, few, "few_pairs");
+    study_warn(w, applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN], "budget_unproven");
+    study_warn(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
+    study_warn(w, contaminated, "latency_contaminated");
+    study_warn(w, missing, "missing_rows");
+    study_warn(w, table->n_duplicates > 0, "duplicate_requests");
+    study_warn(w, unequal, "unequal_repeats");
+    study_warn(w, within, "kept_within_window");
+    study_warn(w, j->cells && j->cells->noop_suspected, "noop_suspected");
+    study_warn(w, !j->failures_observable, "failures_unobservable");
+    study_warn(w, floor, "baseline_floor");
+    study_warn(w, j->cells && j->item->control == KVT_NO_SLICE, "no_control");
+    study_warn(w, infra, "infrastructure_failures");
+    study_warn(w, table->reference_guessed, "reference_guessed");
+    study_warn(w, !lengths, "no_lengths");
     kvt_write_end(w);
 }
 
@@ -466,13 +474,6 @@ static char *make_subject(const struct judged *j)
     return kvt_asprintf(
         "budget %s%s %s%s%s", budget, unit && strcmp(unit, "tokens") == 0 ? " tokens" : "",
         policy ? policy : "the policy", several && task ? " on " : "", several && task ? task : "");
-}
-
-/* The legacy method's own verdict: a zone, or nothing it could say. */
-static void apply_legacy(struct judged *j)
-{
-    j->verdict.zone_start = j->zscore.zone_start;
-    j->verdict.zone_end = j->zscore.zone_end;
 }
 
 static void write_verdict(struct kvt_writer *w, const struct judged *j)
@@ -557,7 +558,8 @@ static bool judge(struct kvt_stage *stage, struct judged *j, bool larger_blocked
     kvt_verdict_make(j->cells, &pairs, j->procedure, &context, &j->verdict);
     if (j->legacy) {
         kvt_zscore_make(j->cells, &pairs, j->procedure->collapse, &j->zscore);
-        apply_legacy(j);
+        j->verdict.zone_start = j->zscore.zone_start;
+        j->verdict.zone_end = j->zscore.zone_end;
     }
     emit_transition(stage, j);
     if (j->legacy)
@@ -601,29 +603,87 @@ static void emit_transitions(struct kvt_stage *stage, const struct study *study,
     }
 }
 
-int main(int argc, char **argv)
+static size_t bin_limit(const struct program *program, int bin)
 {
-    struct kvt_arguments arguments;
-    struct kvt_stage stage;
-    struct program program = {0};
+    size_t limit = SIZE_MAX;
+    for (size_t i = 0; i < program->n_sizes; i++)
+        if (program->sizes[i].bin == bin && program->sizes[i].n_examples < limit)
+            limit = program->sizes[i].n_examples;
+    return limit;
+}
+
+static void print_next(struct program *program)
+{
+    struct kvt_observations *table = &program->study.table;
+    kvt_observations_sort(table);
+    struct kvt_next_glance *glances = kvt_alloc_array(table->count, sizeof *glances);
+    size_t n = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct kvt_observation *item = &table->items[i];
+        if (!isnan(item->score))
+            glances[n++] = (struct kvt_next_glance){item->bin, item->entry, item->score,
+                                                    item->outcome == KVT_OUTCOME_MODEL};
+    }
+    struct kvt_next_bin *bins;
+    size_t n_bins = kvt_next_count(glances, n, &bins);
+    for (size_t b = 0; b < n_bins; b++)
+        bins[b].limit = bin_limit(program, bins[b].bin);
+    kvt_next_plan(bins, n_bins, (size_t)next_entries);
+    for (size_t b = 0; b < n_bins; b++)
+        printf("%d\t%zu\t%zu\t%zu\n", bins[b].bin, bins[b].n, bins[b].add, bins[b].n + bins[b].add);
+    free(bins);
+    free(glances);
+}
+
+/* --next: nothing of the stream is copied. */
+static void plan_next(struct kvt_stage *stage, struct program *program)
+{
+    struct kvt_line line;
+    struct kvt_error error;
+    while (kvt_stage_next(stage, &line)) {
+        int status = 0;
+        if (strcmp(line.kind, "response") == 0)
+            status = take_response(stage, &line, program, &error);
+        else if (strcmp(line.kind, "bin") == 0)
+            status = take_bin(stage, &line, program, &error);
+        if (status != 0)
+            kvt_stage_bad(stage, &line, error.text);
+    }
+    print_next(program);
+    stage->no_meta = true;
+}
+
+static void give_verdicts(struct kvt_stage *stage, struct program *program)
+{
     static const struct kvt_route routes[] = {{"experiment", take_experiment},
                                               {"run", take_run},
                                               {"response", take_response},
                                               {"transition", NULL},
                                               {NULL, NULL}};
+    kvt_stage_run(stage, routes, program);
+    const json_t *tree = kvt_settings_tree(&program->settings);
+    struct kvt_procedure procedure = study_procedure(tree);
+    bool legacy = strcmp(kvt_json_text(tree, "transition.method", "parts"), "zscore") == 0;
+    study_make(&program->study, &procedure);
+    emit_transitions(stage, &program->study, &procedure, legacy);
+}
+
+int main(int argc, char **argv)
+{
+    struct kvt_arguments arguments;
+    struct kvt_stage stage;
+    struct program program = {0};
     kvt_options_parse(argc, argv, &usage, &arguments);
     kvt_settings_open(&program.settings, common.config, &arguments);
     kvt_stage_open(&stage, "kvt-transition", &common, &arguments);
-    kvt_stage_run(&stage, routes, &program);
-
-    const json_t *tree = kvt_settings_tree(&program.settings);
-    struct kvt_procedure procedure = study_procedure(tree);
-    bool legacy = strcmp(kvt_json_text(tree, "transition.method", "parts"), "zscore") == 0;
-    study_make(&program.study, &procedure);
-    emit_transitions(&stage, &program.study, &procedure, legacy);
+    if (next_entries >= 0)
+        plan_next(&stage, &program);
+    else
+        give_verdicts(&stage, &program);
 
     kvt_stage_close(&stage, program.settings.options);
     bool nothing = program.study.table.count == 0;
+    free(program.sizes);
     study_free(&program.study);
     kvt_settings_close(&program.settings);
     kvt_arguments_free(&arguments);

@@ -117,8 +117,7 @@ static inline void study_free(struct study *study)
     kvt_observations_free(&study->table);
 }
 
-/* A mean with its interval bounds as "name", "name_low", ... is left to the programs; these two are
- * shared. */
+/* An interval as two members. */
 static inline void study_write_interval(struct kvt_writer *writer, const char *low,
                                         const char *high, struct kvt_interval interval)
 {
@@ -145,6 +144,13 @@ static inline void study_write_unobservable(struct kvt_writer *writer,
     for (size_t i = 0; i < n; i++)
         kvt_write_string(writer, kvt_observations_name(table, names[i]));
     kvt_write_end(writer);
+}
+
+/* A warning code in an array, if it applies. */
+static inline void study_warn(struct kvt_writer *writer, bool applies, const char *code)
+{
+    if (applies)
+        kvt_write_string(writer, code);
 }
 
 #endif

@@ -60,6 +60,13 @@ is "2 and 50 bins" "$(for b in 2 50; do "$world" flat --n 3 --bins $b | kvt-tran
 is "one pair" "$("$world" perfect --n 1 --bins 1 | kvt-transition | verdicts '[.verdict,.rationale.n_pairs]|@csv' | tail -n 1)" '"inconclusive",1'
 is "shared contexts switch to cluster sums" "$("$world" flat-loss --n 40 --cluster 4 | kvt-transition | verdicts '[.rationale.clusters,.verdict]|@csv' | tail -n 1)" 'true,"silent_loss"'
 is "the legacy rule is there, and flags noise" "$("$world" flat --n 10 --churn 0.1 --seed 4 | kvt-transition --method=zscore | verdicts '[.rationale.method,.verdict,(.rationale.zscore.std|length)]|@csv' | tail -n 1)" '"zscore","transition_zone",5'
+
+# Where to sample next.
+next() { "$world" "$@" | kvt-transition --next 25; }
+is "--next hands out what it was given" "$(next zone --n 10 --churn 0.05 | awk '{ a += $3; if ($2 + $3 != $4) bad = 1 } END { print a, bad + 0 }')" "25 0"
+is "to bins of five first" "$(next zone --n 3 | awk '{ print ($4 >= 5) }' | sort -u)" 1
+is "it does not look at which budget failed" "$("$world" zone --n 10 | sed 's/"run_id":"d00000-0.5"/"run_id":"T"/; s/"run_id":"d00000-0.2"/"run_id":"d00000-0.5"/; s/"run_id":"T"/"run_id":"d00000-0.2"/' | kvt-transition --next 25)" "$("$world" zone --n 10 | kvt-transition --next 25)"
+is "it stops at the examples there are" "$({ for b in 0 1 2 3 4; do echo "{\"kind\":\"bin\",\"bin_idx\":$b,\"n_examples\":12}"; done; "$world" zone --n 10; } | kvt-transition --next 25 | awk '{ a += $3; m = $4 > m ? $4 : m } END { print a, m }')" "10 12"
 fails 1 "no response at all" kvt-transition /dev/null
 fails 2 "a delta out of range" bash -c 'kvt-transition --delta=3 zone.jsonl'
 fails 2 "an unknown method" kvt-transition --method=zscor zone.jsonl
