@@ -86,8 +86,7 @@ struct connection {
     bool broken; /* the peer is gone, or the script closed */
 };
 
-/* --- bytes out -----------------------------------------------------------------------------------
- */
+/* --- bytes out --- */
 
 static void send_all(struct connection *c, const char *data, size_t length)
 {
@@ -202,8 +201,7 @@ static void send_json(struct connection *c, int status, const char *text)
     kvt_buffer_free(&answer);
 }
 
-/* --- an answer about the cache -------------------------------------------------------------------
- */
+/* --- an answer about the cache --- */
 
 /*
  * MODE says what the server makes of kv_budget (a share of 1000 prompt tokens) or kv_capacity:
@@ -246,8 +244,7 @@ static void kv_answer(struct connection *c, const char *mode)
     kvt_buffer_free(&usage);
 }
 
-/* --- scripts -------------------------------------------------------------------------------------
- */
+/* --- scripts --- */
 
 static void unescape(struct kvt_buffer *out, const char *text)
 {
@@ -433,8 +430,7 @@ static void play(struct connection *c)
     fclose(script);
 }
 
-/* --- requests ------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static void copy_header(const char *line, size_t length, const char *name, char *out, size_t size)
 {

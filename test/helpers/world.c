@@ -252,7 +252,7 @@ static void data_set(const struct setup *s, long set)
             }
             const struct draw *used = together ? &shared : &d;
             entry_lines(s, set, entry++, bin, s->cluster > 1 ? i / s->cluster : -1, used,
-                        ((double)i + 0.5) / (double)n);
+                        uniform());
         }
     }
 }
