@@ -139,8 +139,12 @@ static void draw(struct render *render)
         kvt_say(
             "the stream has %zu studies; drawing the first (--model, --policy and --task choose)",
             render->results.n_studies);
-    if (request->plot->write(&render->out, &canvas, &render->results.studies[0], &error) != 0)
+    bool missing;
+    if (kvt_plot_draw(&render->out, request->plot, &canvas, &render->results.studies[0], &missing,
+                      &error) != 0)
         kvt_die_error(&error);
+    if (missing)
+        kvt_say("plot %s: %s", request->name, error.text);
 }
 
 static void write_artefact(struct render *render)

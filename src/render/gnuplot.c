@@ -2,7 +2,6 @@
 
 #include "core/option.h"
 #include "render/escape.h"
-#include "stream/number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,8 +25,9 @@ struct kvt_mark kvt_mark_of(size_t index)
 void kvt_gnuplot_number(struct kvt_buffer *out, double value)
 {
     kvt_buffer_byte(out, ' ');
-    if (isfinite(value))
-        kvt_number_append(out, value);
+    if (isfinite(
+            value)) /* more digits than a picture shows, fewer than libraries of maths differ in */
+        kvt_buffer_printf(out, "%.9g", value);
     else
         kvt_buffer_text(out, "NaN");
 }

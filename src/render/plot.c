@@ -1,5 +1,7 @@
 #include "render/plot.h"
 
+#include "render/escape.h"
+
 #include <string.h>
 
 const struct kvt_plot kvt_plots[] = {
@@ -25,4 +27,42 @@ const struct kvt_plot *kvt_plot_find(const char *name)
         if (strcmp(plot->name, name) == 0)
             return plot;
     return NULL;
+}
+
+static bool has_statistics(const struct kvt_study *study)
+{
+    for (size_t i = 0; i < study->n_arms; i++)
+        for (size_t b = 0; b < study->arms[i]->n_cells; b++)
+            if (study->arms[i]->cells[b].stats)
+                return true;
+    return false;
+}
+
+static void draw_reason(struct kvt_buffer *out, const struct kvt_plot *plot,
+                        struct kvt_canvas *canvas, const struct kvt_study *study,
+                        const char *reason)
+{
+    struct kvt_key key = {0};
+    canvas->width = 760;
+    canvas->height = 180;
+    kvt_key_fit(&key, canvas);
+    kvt_gnuplot_begin(out, canvas, plot->name, "Nothing to draw", study, NULL);
+    kvt_buffer_text(out, "set label 3 ");
+    kvt_escape_gnuplot(out, reason, 100);
+    kvt_buffer_text(out, " at screen 0.5,screen 0.4 center noenhanced font 'DejaVu Sans,9.5'\n");
+    kvt_key_draw(out, canvas, &key);
+    kvt_buffer_text(out, "unset multiplot\n");
+}
+
+int kvt_plot_draw(struct kvt_buffer *out, const struct kvt_plot *plot, struct kvt_canvas *canvas,
+                  const struct kvt_study *study, bool *missing, struct kvt_error *error)
+{
+    *missing = plot->write(out, canvas, study, error) != 0;
+    if (!*missing)
+        return 0;
+    if (!has_statistics(study))
+        return -1;
+    kvt_buffer_clear(out);
+    draw_reason(out, plot, canvas, study, error->text);
+    return 0;
 }

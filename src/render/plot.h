@@ -23,6 +23,14 @@ struct kvt_plot {
 extern const struct kvt_plot kvt_plots[];
 const struct kvt_plot *kvt_plot_find(const char *name);
 
+/*
+ * The figure's program. A stream with statistics but without what this figure shows (a server that
+ * reports no memory) gives a picture that says so, and *missing the reason; a stream without
+ * statistics is an error.
+ */
+int kvt_plot_draw(struct kvt_buffer *out, const struct kvt_plot *plot, struct kvt_canvas *canvas,
+                  const struct kvt_study *study, bool *missing, struct kvt_error *error);
+
 /* plot_curve.c: one quantity against length, one curve an arm */
 int kvt_plot_accuracy(struct kvt_buffer *, struct kvt_canvas *, const struct kvt_study *,
                       struct kvt_error *);

@@ -18,8 +18,7 @@ struct panel {
     const char *range; /* gnuplot's y range */
 };
 
-static const char *const no_stats =
-    "this figure needs %s in bin_stats records, and the stream has none: pipe it through kvt-stats";
+static const char *const no_stats = "the statistics (bin_stats records, by kvt-stats) have no %s";
 
 static bool any_value(const struct kvt_study *study, const char *path)
 {

@@ -133,8 +133,7 @@ int kvt_plot_outcomes(struct kvt_buffer *out, struct kvt_canvas *canvas,
         n += kvt_arm_shown(study->arms[i]);
     if (!seen || n == 0)
         return kvt_fail(error, KVT_DATA,
-                        "the figure of outcomes needs scored response records, and the stream has "
-                        "none: pipe it through kvt-score");
+                        "the stream has no scored responses (kvt-score scores them)");
     struct kvt_key key = {0};
     key_entries(&key, study);
     kvt_grid_canvas(canvas, n);

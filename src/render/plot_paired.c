@@ -116,10 +116,9 @@ int kvt_plot_paired(struct kvt_buffer *out, struct kvt_canvas *canvas,
         n += is_compared(study->arms[i]);
     }
     if (!any)
-        return kvt_fail(
-            error, KVT_DATA,
-            "the paired figure needs pair_stats records, and the stream has none: it takes "
-            "a reference run (budget 1.0), then kvt-stats");
+        return kvt_fail(error, KVT_DATA,
+                        "there are no pairs (pair_stats records, by kvt-stats) of a compressed and "
+                        "a full-cache run");
     struct kvt_key key = {0};
     key_entries(&key, delta);
     kvt_grid_canvas(canvas, n);

@@ -152,8 +152,7 @@ int kvt_plot_tradeoff(struct kvt_buffer *out, struct kvt_canvas *canvas,
     if (n == 0)
         return kvt_fail(
             error, KVT_DATA,
-            "the trade-off needs KV bytes or latencies in bin_stats records, and the stream "
-            "has none: pipe it through kvt-stats");
+            "the statistics (bin_stats records, by kvt-stats) have neither KV bytes nor latencies");
     canvas->width = n == 2 ? 980 : 760;
     canvas->height = 410;
     struct kvt_key key = {0};

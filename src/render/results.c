@@ -56,21 +56,25 @@ static struct kvt_arm *arm_of(struct kvt_results *results, const char *run_id, c
     return arm;
 }
 
-static int cell_of(struct kvt_arm *arm, const json_t *record, struct kvt_cell **cell,
-                   struct kvt_error *error)
+/* The record's length bin, or -1: checked before anything is kept of the record. */
+static int read_bin(const json_t *record, size_t *bin, struct kvt_error *error)
 {
-    json_int_t index = kvt_json_integer(record, "bin_idx", -1);
+    long long index = kvt_json_integer(record, "bin_idx", -1);
     if (index < 0 || index >= KVT_BIN_LIMIT)
         return kvt_fail(error, KVT_DATA, "bin_idx is missing or not within 0 and %d",
                         KVT_BIN_LIMIT - 1);
-    if ((size_t)index >= arm->n_cells) {
-        size_t n = (size_t)index + 1;
-        arm->cells = kvt_realloc_array(arm->cells, n, sizeof *arm->cells);
-        memset(arm->cells + arm->n_cells, 0, (n - arm->n_cells) * sizeof *arm->cells);
-        arm->n_cells = n;
-    }
-    *cell = &arm->cells[index];
+    *bin = (size_t)index;
     return 0;
+}
+
+static struct kvt_cell *cell_of(struct kvt_arm *arm, size_t bin)
+{
+    if (bin >= arm->n_cells) {
+        arm->cells = kvt_realloc_array(arm->cells, bin + 1, sizeof *arm->cells);
+        memset(arm->cells + arm->n_cells, 0, (bin + 1 - arm->n_cells) * sizeof *arm->cells);
+        arm->n_cells = bin + 1;
+    }
+    return &arm->cells[bin];
 }
 
 /* What a run, bin_stats, pair_stats or transition record says about its arm. */
@@ -99,19 +103,18 @@ static int aggregate_add(struct kvt_results *results, const char *kind, json_t *
     const char *run_id = kvt_json_text(record, "run_id", NULL);
     if (!run_id)
         return kvt_fail(error, KVT_DATA, "%s record without run_id", kind);
+    bool verdict = strcmp(kind, "transition") == 0;
+    size_t bin = 0;
+    if (!verdict && read_bin(record, &bin, error) != 0)
+        return -1;
     struct kvt_arm *arm = arm_of(results, run_id, kvt_json_text(record, "task", ""));
     json_array_append(results->records, record);
-    if (strcmp(kind, "transition") == 0) {
+    if (verdict)
         arm->transition = record;
-    } else {
-        struct kvt_cell *cell;
-        if (cell_of(arm, record, &cell, error) != 0)
-            return -1;
-        if (strcmp(kind, "bin_stats") == 0)
-            cell->stats = record;
-        else
-            cell->pair = record;
-    }
+    else if (strcmp(kind, "bin_stats") == 0)
+        cell_of(arm, bin)->stats = record;
+    else
+        cell_of(arm, bin)->pair = record;
     describe_arm(results, arm, record);
     return 0;
 }
@@ -131,12 +134,13 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     const char *request_id = kvt_json_text(record, "request_id", NULL);
     if (!run_id || !request_id)
         return kvt_fail(error, KVT_DATA, "response record without run_id or request_id");
+    size_t bin;
+    if (read_bin(record, &bin, error) != 0)
+        return -1;
     if (json_object_get(results->seen, request_id))
         return 0;
     struct kvt_arm *arm = arm_of(results, run_id, kvt_json_text(record, "meta.task", ""));
-    struct kvt_cell *cell;
-    if (cell_of(arm, record, &cell, error) != 0)
-        return -1;
+    struct kvt_cell *cell = cell_of(arm, bin);
     json_object_set_new(results->seen, request_id, json_true());
     if (!arm->policy[0])
         arm->policy = intern(results, kvt_json_text(record, "kv_policy", ""));
@@ -145,7 +149,7 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     const char *cluster = kvt_json_text(record, "cluster", NULL);
     const char *metric = kvt_json_text(record, "score.metric", NULL);
     if (cluster)
-        note_cluster(results, cluster, (json_int_t)(cell - arm->cells));
+        note_cluster(results, cluster, (json_int_t)bin);
     if (metric)
         json_object_set_new(results->metrics, metric, json_true());
     results->n_responses++;
@@ -358,6 +362,15 @@ void kvt_study_free(struct kvt_study *study)
     free(study->bins);
 }
 
+static int by_name(const void *left, const void *right)
+{
+    const struct kvt_study *a = left, *b = right;
+    int order = strcmp(a->exp_group_id, b->exp_group_id);
+    order = order ? order : strcmp(a->model, b->model);
+    order = order ? order : strcmp(a->task, b->task);
+    return order ? order : strcmp(a->policy, b->policy);
+}
+
 void kvt_results_finish(struct kvt_results *results)
 {
     join_runs(results);
@@ -378,6 +391,8 @@ void kvt_results_finish(struct kvt_results *results)
         results->studies[kept++] = study;
     }
     results->n_studies = kept;
+    if (kept)
+        qsort(results->studies, kept, sizeof *results->studies, by_name);
 }
 
 void kvt_results_close(struct kvt_results *results)

@@ -1,0 +1,153 @@
+#!/bin/bash
+# kvt-render: every artefact of a small true run (test/golden/render/stream.jsonl: eight entries a bin of
+# the recall example), its counts against jq and sqlite3, names that try to be commands, and errors.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+stream=test/golden/render/stream.jsonl
+plots="acc outcomes paired failrate std latency memory tradeoff"
+draw() { LC_ALL=C.UTF-8 gnuplot "$@" 2>"$scratch/gnuplot.err"; }
+
+ok "the fixture keeps the contract" kvt-lint "$stream"
+for name in $plots; do
+    kvt-render plot "$name" "$stream" >"$scratch/$name.gp"
+    golden "plot $name" "render/$name.gp" "$scratch/$name.gp"
+    draw "$scratch/$name.gp" >"$scratch/$name.png"
+    is "plot $name: gnuplot has nothing to say" "$(cat "$scratch/gnuplot.err")" ''
+    is "plot $name is a PNG" "$(head -c 8 "$scratch/$name.png" | od -An -tx1 | tr -d ' ')" 89504e470d0a1a0a
+    ok "plot $name has something in it" test "$(wc -c <"$scratch/$name.png")" -gt 20000
+    draw -e "format='svg'; output_file='$scratch/$name.svg'" "$scratch/$name.gp" >"$scratch/out"
+    like "plot $name is an SVG in the file asked for" "$(tail -n 2 "$scratch/$name.svg")" '</svg>'
+    is "and nothing on standard output" "$(cat "$scratch/out")" ''
+done
+kvt-render --format=svg --output="$scratch/it's.svg" plot acc "$stream" | draw
+ok "--format and --output are the program's defaults" grep -q '</svg>' "$scratch/it's.svg"
+ok "the figure shows every budget" bash -c "grep -c '>budget 0\\.[25]<' '$scratch/acc.svg' | grep -qx 4"
+
+for table in bins pairs outcomes failures transitions runs; do
+    kvt-render table "$table" "$stream" >"$scratch/$table.csv"
+    golden "table $table" "render/$table.csv" "$scratch/$table.csv"
+done
+for artefact in report brief summary; do
+    kvt-render $artefact --run=runs/snapkv "$stream" >"$scratch/$artefact"
+    golden "$artefact" "render/$artefact" "$scratch/$artefact"
+done
+kvt-render manifest "$stream" >"$scratch/manifest"
+golden "manifest" render/manifest "$scratch/manifest"
+
+# --- counts, by other programs
+expected=$(jq -r 'select(.kind == "response") | [.kv_budget, .bin_idx,
+    (if .failure.class == "infrastructure" then "no_answer"
+     elif .failure.failure_type == "ABSTENTION" or .failure.failure_type == "REFUSAL" then "abstained"
+     elif .failure.failure_type == "TRUNCATED" then "over_length"
+     elif .failure != null then "malformed"
+     elif .score.value == 1 then "correct" elif .score.value == 0 then "wrong" else "partly" end)]
+    | join(" ")' "$stream" | sort | uniq -c | awk '{ print $2, $3, $4, $1 }' | sort)
+columns='correct partly wrong abstained malformed over_length no_answer'
+sqlite3 :memory: ".mode csv" ".import $scratch/outcomes.csv o" ".mode list" '.separator " "' \
+    "$(for c in $columns; do echo "SELECT kv_budget, bin_idx, '$c', $c FROM o WHERE $c > 0;"; done)" |
+    sort >"$scratch/counted"
+is "outcomes are what the records say" "$(cat "$scratch/counted")" "$expected"
+is "the summary holds the verdicts" \
+    "$(jq -c '.studies[].runs[] | select(.verdict) | [.kv_budget, .verdict]' "$scratch/summary")" \
+    "$(jq -c 'select(.kind == "transition") | [.kv_budget, .verdict]' "$stream")"
+is "and the accuracy of each bin" \
+    "$(jq -c '.studies[].runs[] | .kv_budget as $b | .bins[] | [$b, .bin_idx, .acc_mean]' "$scratch/summary")" \
+    "$(jq -c 'select(.kind == "bin_stats") | [.kv_budget, .bin_idx, .acc_mean]' "$stream")"
+is "the manifest holds every entry, in its bin's order" \
+    "$(jq -c '.datasets[].bins[] | .bin_idx as $b | .entries[] | [$b, .rank, .example_id, .prompt_sha256]' "$scratch/manifest")" \
+    "$(jq -c 'select(.kind == "entry") | [.bin_idx, .rank, .example_id, .prompt_sha256]' "$stream" | sort -t, -k1.2,1n -k2,2n)"
+
+# texts that try a CSV reader, through a reader by someone else
+jq -c 'if .kind == "response" then .response.text = "a \"q\", b\nc\r\n,\t\u00e9\ud83d\ude00 " + .request_id else . end' \
+    "$stream" >"$scratch/texts.jsonl"
+kvt-render table requests "$scratch/texts.jsonl" >"$scratch/requests.csv"
+sqlite3 :memory: ".mode csv" ".import '$scratch/requests.csv' r" ".mode list" \
+    "SELECT hex(text) FROM r ORDER BY request_id" >"$scratch/hex"
+jq -r 'select(.kind == "response") | .request_id' "$stream" | sort |
+    while read -r id; do printf 'a "q", b\nc\r\n,\té😀 %s' "$id" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F; echo; done >"$scratch/expected"
+ok "texts survive CSV" cmp "$scratch/hex" "$scratch/expected"
+is "one row a request" "$(wc -l <"$scratch/hex")" 120
+
+# --- order and repetition do not matter
+shuf --random-source=<(yes) "$stream" >"$scratch/shuffled.jsonl"
+for artefact in report summary manifest "plot acc" "plot outcomes" "table pairs"; do
+    # shellcheck disable=SC2086
+    kvt-render $artefact "$stream" >"$scratch/one"
+    # shellcheck disable=SC2086
+    kvt-render $artefact "$scratch/shuffled.jsonl" "$stream" >"$scratch/two"
+    ok "$artefact: shuffled and twice gives the same bytes" cmp "$scratch/one" "$scratch/two"
+done
+
+# --- a name that wants to be a command
+evil="x\`touch pwned1\`'; system('touch pwned2'); print \"\`touch pwned3\`\"
+!touch pwned4
+system \"touch pwned5\" @run \$HOME {/Bold a}_b <script>alert(1)</script> | c"
+jq -c --arg evil "$evil" 'if .kind == "run" then .model_name = $evil | .kv.compress_after = $evil else . end
+    | if .kind | IN("bin_stats", "pair_stats", "transition") then .model_name = $evil | .task = $evil else . end
+    | if .kind == "response" then .meta.task = $evil else . end
+    | if .kind == "transition" then .summary = $evil | .verdict = $evil | .warnings = [$evil] else . end
+    | if .kind == "experiment" then .notes = $evil else . end' "$stream" >"$scratch/evil.jsonl"
+mkdir "$scratch/jail"
+cd "$scratch/jail" || exit 1
+for name in $plots; do
+    kvt-render plot "$name" "$scratch/evil.jsonl" >"../evil.gp"
+    LC_ALL=C.UTF-8 gnuplot ../evil.gp >../evil.png 2>../evil.err
+    is "plot $name with a hostile name draws" "$(head -c 4 ../evil.png | tail -c 3)$(cat ../evil.err)" PNG
+    LC_ALL=C.UTF-8 gnuplot -e "format='svg'" ../evil.gp >../evil.svg 2>/dev/null
+    like "plot $name shows it as it is" "$(cat ../evil.svg)" 'x`touch pwned1`'
+done
+is "and runs nothing" "$(ls)" ''
+cd "$root" || exit 1
+kvt-render report "$scratch/evil.jsonl" >"$scratch/evil.md"
+is "no HTML enters the report" "$(grep -c '<script' "$scratch/evil.md")" 0
+is "nor more columns its tables" "$(awk -F'|' '/^\|/ { gsub(/\\\|/, ""); n = NF; if (previous && n != previous) bad = 1; previous = n }
+    !/^\|/ { previous = 0 } END { print bad + 0 }' "$scratch/evil.md")" 0
+is "nor more lines" "$(wc -l <"$scratch/evil.md")" "$(kvt-render report <(jq -c --arg evil plain 'if .kind == "transition" then .verdict = $evil | .warnings = [$evil] else . end' "$stream") | wc -l)"
+is "no escape sequence reaches the terminal" \
+    "$(jq -c 'if .kind == "transition" then .summary = "\u001b[31mred\u0007" else . end' "$stream" | kvt-render brief | grep -c $'[\x1b\x07]')" 0
+
+# --- what is missing
+grep -v '"kind":"response"' "$stream" >"$scratch/stats.jsonl"
+ok "a report of statistics alone" kvt-render report "$scratch/stats.jsonl"
+like "says so" "$(cat "$scratch/.out")" 'holds no responses'
+ok "a figure without its data is a picture that says so" kvt-render plot outcomes "$scratch/stats.jsonl"
+like "and a line on standard error" "$(cat "$scratch/.err")" '^kvt-render: plot outcomes: .*kvt-score'
+cp "$scratch/.out" "$scratch/nothing.gp"
+is "which gnuplot draws" "$(draw "$scratch/nothing.gp" | head -c 4 | tail -c 3)" PNG
+grep -vE '"kind":"(bin_stats|pair_stats|transition)"' "$stream" >"$scratch/scored.jsonl"
+fails 1 "a figure of statistics needs statistics" kvt-render plot acc "$scratch/scored.jsonl"
+like "and names the stage that makes them" "$(cat "$scratch/.err")" 'kvt-stats'
+fails 1 "an empty stream has no report" kvt-render report /dev/null
+fails 1 "nor a manifest" kvt-render manifest /dev/null
+jq -c 'if .kind == "bin_stats" then .token_min = null | .token_max = null | .token_mean = null else . end' "$stream" |
+    kvt-render plot acc >"$scratch/nolength.gp"
+like "without lengths the axis counts bins" "$(cat "$scratch/nolength.gp")" "set xlabel 'length bin'"
+is "and draws" "$(draw "$scratch/nolength.gp" | head -c 4 | tail -c 3)" PNG
+
+# --- studies
+jq -c 'select(.kind | IN("run", "bin_stats", "pair_stats", "transition")) | select(.reference != true)
+    | .run_id += "-2" | .kv_policy = "another"' "$stream" | cat "$stream" - >"$scratch/two.jsonl"
+ok "two policies are two studies" kvt-render report "$scratch/two.jsonl"
+is "each with its own title" "$(grep -c '^# ' "$scratch/.out")" 2
+is "and the full cache of both" "$(grep -c '^| 1 .*| 1.000 \[' "$scratch/.out")" 2
+kvt-render report --policy=snapkv "$scratch/two.jsonl" >"$scratch/one"
+kvt-render report "$stream" >"$scratch/two"
+ok "--policy chooses" cmp "$scratch/one" "$scratch/two"
+fails 1 "a policy that is not there" kvt-render report --policy=none "$scratch/two.jsonl"
+
+# --- usage and errors
+fails 2 "no artefact" kvt-render
+fails 2 "an unknown artefact" kvt-render reprot "$stream"
+fails 2 "an unknown figure" kvt-render plot accuracy "$stream"
+like "names those there are" "$(cat "$scratch/.err")" 'acc, outcomes, paired'
+fails 2 "an unknown table" kvt-render table bin "$stream"
+fails 2 "an unknown format" kvt-render plot acc --format=gif "$stream"
+fails 3 "a missing file" kvt-render report "$scratch/none"
+fails 3 "a full disk" bash -c "kvt-render report $stream >/dev/full"
+fails 3 "a full disk under a long table" bash -c "kvt-render table requests $stream >/dev/full"
+printf '{"kind":"bin_stats","run_id":"r","bin_idx":1000000000}\n' >"$scratch/bad.jsonl"
+fails 1 "a bin far out is a bad record" kvt-render report "$scratch/bad.jsonl"
+like "named by file and line" "$(cat "$scratch/.err")" "^kvt-render: $scratch/bad.jsonl:1: bin_idx"
+ok "--skip-bad goes on" kvt-render brief --skip-bad "$scratch/aside" "$scratch/bad.jsonl" "$stream"
+ok "and keeps the line" cmp "$scratch/aside" "$scratch/bad.jsonl"
+done_testing
