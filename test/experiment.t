@@ -6,11 +6,11 @@ cd "$root" || exit 1
 
 run=$scratch/run
 jq '.dataset.n_per_bin = 2 | .output.exp_group_id = "mini" | .decoding.max_tokens = 12' config/snapkv.json >"$scratch/mini.json"
-bin_directory=$(realpath --relative-to="$root" "$KVT_BIN")
+sanitized=()
+case $KVT_BUILD in */san) sanitized=(SAN=1) ;; esac
 experiment() {
     env -u BASE_URL -u OPENAI_BASE_URL -u MAKEFLAGS -u MAKELEVEL make --no-print-directory \
-        BIN="$bin_directory" BUILD="$(realpath --relative-to="$root" "$KVT_BUILD")" \
-        CONFIG="$scratch/mini.json" RUN="$run" "$@"
+        "${sanitized[@]}" CONFIG="$scratch/mini.json" RUN="$run" "$@"
 }
 stamp() { stat -c '%y %i' "$run/$1"; }
 
