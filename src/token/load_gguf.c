@@ -210,23 +210,6 @@ static int best_first(const void *left, const void *right)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-/* Every way to cut the token in two other tokens, at a character boundary, is a rule of this rank.
- */
-static void add_splits(struct kvt_tokenizer *tokenizer, int32_t id, uint32_t rank)
-{
-    size_t length;
-    const struct kvt_vocabulary *vocabulary = &tokenizer->vocabulary;
-    const char *key = kvt_vocabulary_key(vocabulary, id, &length);
-    for (size_t at = 1; at < length; at++) {
-        if (((unsigned char)key[at] & 0xc0) == 0x80)
-            continue;
-        int32_t left = kvt_vocabulary_find(vocabulary, key, at);
-        int32_t right = left < 0 ? -1 : kvt_vocabulary_find(vocabulary, key + at, length - at);
-        if (right >= 0)
-            kvt_merges_add(&tokenizer->merges, left, right, rank, id, true);
-    }
-}
-
 /*
  * SentencePiece joins the adjacent pair whose string has the best score: as merge rules, every pair
  * that makes a token, ranked by the token's score, equal scores sharing a rank.
@@ -256,7 +239,7 @@ static int add_scores(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gg
     for (int32_t i = 0; i < n; i++) {
         if (i > 0 && order[i].score < order[i - 1].score)
             rank++;
-        add_splits(tokenizer, order[i].id, rank);
+        kvt_tokenizer_add_splits(tokenizer, order[i].id, rank);
     }
     free(order);
     return 0;

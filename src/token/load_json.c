@@ -37,8 +37,12 @@ static int set_token(struct loading *loading, int64_t id)
     if (kvt_vocabulary_set(vocabulary, id, key->data, key->length, KVT_TOKEN_NORMAL,
                            loading->error) != 0)
         return kvt_fail_context(loading->error, "model.vocab");
+    tokenizer->n_model_tokens++;
     if (usable && key->length > 0)
         kvt_vocabulary_index(vocabulary, (int32_t)id);
+    if (!usable && kvt_vocabulary_set(&tokenizer->unspelled, id, key->data, key->length,
+                                      KVT_TOKEN_NORMAL, loading->error) == 0)
+        kvt_vocabulary_index(&tokenizer->unspelled, (int32_t)id);
     return 0;
 }
 

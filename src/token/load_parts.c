@@ -259,19 +259,44 @@ int kvt_load_pre(struct kvt_tokenizer *tokenizer, const json_t *value, struct kv
     return value && !json_is_null(value) ? add_pre(tokenizer, value, error) : 0;
 }
 
-/* The id the library gives an added token: the vocabulary's when it knows the text, else the
- * file's. */
-static int32_t added_id(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
-                        int64_t written)
+/* Added tokens on their way in: the library numbers them itself, whatever the file says. */
+struct adding {
+    struct kvt_tokenizer *tokenizer;
+    struct kvt_vocabulary seen; /* their texts */
+    int64_t next;               /* id of the next text the model does not know */
+};
+
+static int32_t model_id(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
 {
+    if (tokenizer->units == KVT_UNITS_CHARACTERS)
+        return kvt_vocabulary_find(&tokenizer->vocabulary, text, length);
     struct kvt_buffer bytes = {0};
     int32_t id = -1;
-    if (tokenizer->units == KVT_UNITS_CHARACTERS)
-        id = kvt_vocabulary_find(&tokenizer->vocabulary, text, length);
-    else if (kvt_byte_level_decode(text, length, &bytes) == 0)
+    if (kvt_byte_level_decode(text, length, &bytes) == 0)
         id = kvt_vocabulary_find(&tokenizer->vocabulary, kvt_buffer_string(&bytes), bytes.length);
+    else
+        id = kvt_vocabulary_find(&tokenizer->unspelled, text, length);
     kvt_buffer_free(&bytes);
-    return id >= 0 ? id : written >= 0 && written < KVT_TOKEN_LIMIT ? (int32_t)written : -1;
+    return id;
+}
+
+/*
+ * The id of an added token: that of an earlier one with the same text, else the model's, else the
+ * next one after the model's vocabulary and all added tokens.
+ */
+static int32_t added_id(struct adding *adding, const char *text, size_t length)
+{
+    int32_t id = kvt_vocabulary_find(&adding->seen, text, length);
+    if (id >= 0)
+        return id;
+    id = model_id(adding->tokenizer, text, length);
+    if (id < 0)
+        id = (int32_t)adding->next;
+    if (kvt_vocabulary_set(&adding->seen, id, text, length, KVT_TOKEN_USER, NULL) == 0)
+        kvt_vocabulary_index(&adding->seen, id);
+    if (id >= adding->next)
+        adding->next = (int64_t)id + 1;
+    return id < KVT_TOKEN_LIMIT ? id : -1;
 }
 
 /* Gives an added token its place in the vocabulary. */
@@ -287,8 +312,9 @@ static int place_added(struct kvt_tokenizer *tokenizer, const struct kvt_added_t
     return kvt_vocabulary_set(vocabulary, token->id, token->text, token->length, kind, error);
 }
 
-static int add_added(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error)
+static int add_added(struct adding *adding, const json_t *value, struct kvt_error *error)
 {
+    struct kvt_tokenizer *tokenizer = adding->tokenizer;
     const json_t *content = json_object_get(value, "content");
     if (!json_is_string(content))
         return kvt_fail(error, KVT_DATA, "added_tokens: a token without content");
@@ -300,9 +326,11 @@ static int add_added(struct kvt_tokenizer *tokenizer, const json_t *value, struc
         .lstrip = kvt_json_bool(value, "lstrip", false),
         .rstrip = kvt_json_bool(value, "rstrip", false),
     };
-    token.id = added_id(tokenizer, token.text, token.length, kvt_json_integer(value, "id", -1));
+    if (token.length == 0)
+        return 0;
+    token.id = added_id(adding, token.text, token.length);
     if (token.id < 0)
-        return kvt_fail(error, KVT_DATA, "added_tokens: \"%s\" has no usable id", token.text);
+        return kvt_fail(error, KVT_DATA, "added_tokens: too many tokens");
     if (place_added(tokenizer, &token, error) != 0)
         return kvt_fail_context(error, "added_tokens");
     if (!kvt_json_bool(value, "normalized", !token.special)) {
@@ -322,10 +350,12 @@ static int add_added(struct kvt_tokenizer *tokenizer, const json_t *value, struc
 
 int kvt_load_added(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error)
 {
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (add_added(tokenizer, json_array_get(value, i), error) != 0)
-            return -1;
-    return 0;
+    struct adding adding = {.tokenizer = tokenizer, .next = (int64_t)tokenizer->n_model_tokens};
+    int status = 0;
+    for (size_t i = 0; i < json_array_size(value) && status == 0; i++)
+        status = add_added(&adding, json_array_get(value, i), error);
+    kvt_vocabulary_free(&adding.seen);
+    return status;
 }
 
 static void add_template_id(struct kvt_tokenizer *tokenizer, int32_t id, bool after)

@@ -34,8 +34,8 @@ static bool is_ascii(const char *text, size_t length)
     return any < 0x80;
 }
 
-static int normal_form(const struct kvt_normalize_step *step, const char *text, size_t length,
-                       struct kvt_buffer *out, struct kvt_error *error)
+static int normal_stretch(const struct kvt_normalize_step *step, const char *text, size_t length,
+                          struct kvt_buffer *out, struct kvt_error *error)
 {
     if (length > INT_MAX / 32) /* utf8proc counts in ints of code points, which may multiply */
         return kvt_fail(error, KVT_DATA, "the text is too long to be normalised (%zu bytes)",
@@ -51,6 +51,31 @@ static int normal_form(const struct kvt_normalize_step *step, const char *text, 
     kvt_buffer_append(out, result, (size_t)size);
     free(result);
     return 0;
+}
+
+/* Characters that Unicode 9 does not have stay, and part what is normalised before from what is
+ * after. */
+static int normal_form(const struct kvt_normalize_step *step, const char *text, size_t length,
+                       struct kvt_buffer *out, struct kvt_error *error)
+{
+    size_t done = 0;
+    for (size_t at = 0; at < length;) {
+        if ((unsigned char)text[at] < 0xcd) { /* nothing below U+0340 is later */
+            at++;
+            continue;
+        }
+        uint32_t cp;
+        int width = kvt_utf8_decode(text + at, length - at, &cp);
+        size_t next = at + (size_t)(width < 0 ? -width : width);
+        if (width > 0 && kvt_unicode_is_later_than_9(cp)) {
+            if (at > done && normal_stretch(step, text + done, at - done, out, error) != 0)
+                return -1;
+            kvt_buffer_append(out, text + at, next - at);
+            done = next;
+        }
+        at = next;
+    }
+    return done < length ? normal_stretch(step, text + done, length - done, out, error) : 0;
 }
 
 static void lower(const char *text, size_t length, struct kvt_buffer *out)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct kvt_tokenizer *kvt_tokenizer_new(const char *path)
 {
@@ -28,6 +29,7 @@ void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer)
     if (!tokenizer)
         return;
     kvt_vocabulary_free(&tokenizer->vocabulary);
+    kvt_vocabulary_free(&tokenizer->unspelled);
     kvt_merges_free(&tokenizer->merges);
     kvt_added_free(&tokenizer->added);
     kvt_added_free(&tokenizer->added_normalized);
@@ -118,6 +120,21 @@ static void append_output(const struct kvt_tokenizer *tokenizer, int32_t id, str
         } else {
             kvt_buffer_byte(out, key[at++]);
         }
+    }
+}
+
+void kvt_tokenizer_add_splits(struct kvt_tokenizer *tokenizer, int32_t id, uint32_t rank)
+{
+    size_t length;
+    const struct kvt_vocabulary *vocabulary = &tokenizer->vocabulary;
+    const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+    for (size_t at = 1; at < length; at++) {
+        if (tokenizer->units == KVT_UNITS_CHARACTERS && ((unsigned char)key[at] & 0xc0) == 0x80)
+            continue;
+        int32_t left = kvt_vocabulary_find(vocabulary, key, at);
+        int32_t right = left < 0 ? -1 : kvt_vocabulary_find(vocabulary, key + at, length - at);
+        if (right >= 0)
+            kvt_merges_add(&tokenizer->merges, left, right, rank, id, true);
     }
 }
 
@@ -219,22 +236,48 @@ void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer)
     }
 }
 
-/* The first bytes of the file decide what reads it. */
-struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *error)
+/* The first bytes of a file; -1 and *error when it cannot be read. */
+static int peek(const char *path, char *start, size_t size, size_t *length, struct kvt_error *error)
 {
     FILE *file = fopen(path, "rb");
-    if (!file) {
-        kvt_fail(error, KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    char start[64] = {0};
-    size_t length = fread(start, 1, sizeof start - 1, file);
+    if (!file)
+        return kvt_fail(error, KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
+    *length = fread(start, 1, size - 1, file);
+    start[*length] = '\0';
+    int failed = ferror(file);
     fclose(file);
+    return failed ? kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", path, strerror(errno)) : 0;
+}
+
+/* ranks.tiktoken@llama-3 */
+static struct kvt_tokenizer *load_named(const char *path, const char *at, struct kvt_error *error)
+{
+    char *file = kvt_strndup(path, (size_t)(at - path));
+    struct kvt_tokenizer *tokenizer = kvt_tokenizer_from_ranks(file, at + 1, error);
+    free(file);
+    return tokenizer;
+}
+
+struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *error)
+{
+    char start[512];
+    size_t length = 0;
+    const char *at = strrchr(path, '@');
+    if (at && !strchr(at, '/') && access(path, F_OK) != 0)
+        return load_named(path, at, error);
+    if (peek(path, start, sizeof start, &length, error) != 0)
+        return NULL;
     if (length >= 4 && memcmp(start, "GGUF", 4) == 0)
         return kvt_tokenizer_from_gguf(path, error);
     if (start[strspn(start, " \t\r\n")] == '{')
         return kvt_tokenizer_from_json(path, error);
-    kvt_fail(error, KVT_DATA, "%s is neither a GGUF nor a tokenizer.json", path);
+    if (kvt_ranks_recognise(start))
+        return kvt_tokenizer_from_ranks(path, NULL, error);
+    kvt_fail(
+        error, KVT_DATA,
+        "%s is neither a GGUF, nor a tokenizer.json, nor a tiktoken rank file (a SentencePiece "
+        "tokenizer.model is not read; use the tokenizer.json or the GGUF of the model)",
+        path);
     return NULL;
 }
 

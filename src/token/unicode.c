@@ -135,20 +135,30 @@ static const uint32_t stand_ins[N_CATEGORIES][3] = {
     [SO] = {0xa9, 0x2100, 0x1f000},  [CF] = {0xad, 0x200b, 0x110bd},
 };
 
-uint32_t kvt_unicode_stand_in(uint32_t code_point)
+static bool in_ranges(const uint32_t ranges[][2], size_t count, uint32_t code_point)
 {
-    size_t low = 0, high = COUNT(changed_since_14);
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (changed_since_14[middle][1] < code_point)
+        if (ranges[middle][1] < code_point)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == COUNT(changed_since_14) || changed_since_14[low][0] > code_point)
+    return low < count && ranges[low][0] <= code_point;
+}
+
+bool kvt_unicode_is_later_than_9(uint32_t code_point)
+{
+    return in_ranges(later_than_9, COUNT(later_than_9), code_point);
+}
+
+uint32_t kvt_unicode_stand_in(uint32_t code_point)
+{
+    if (code_point < 0x80 || !in_ranges(changed_since_14, COUNT(changed_since_14), code_point))
         return code_point;
     int width = code_point < 0x800 ? 0 : code_point < 0x10000 ? 1 : 2;
-    uint32_t other = code_point < 0x80 ? 0 : stand_ins[category_of(code_point)][width];
+    uint32_t other = stand_ins[category_of(code_point)][width];
     return other ? other : code_point;
 }
 

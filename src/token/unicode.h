@@ -6,6 +6,7 @@
 #ifndef KVT_TOKEN_UNICODE_H
 #define KVT_TOKEN_UNICODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,12 @@ uint32_t kvt_unicode_stand_in(uint32_t code_point);
 /* The full lower-case mapping of a character; returns its length (1 or 2), or 0 when it is the
  * same. */
 size_t kvt_unicode_lower(uint32_t code_point, uint32_t mapped[2]);
+
+/*
+ * Did the character come after Unicode 9? The reference tokenizers normalise by the tables of that version:
+ * to them it has no decomposition, composes with nothing and orders nothing.
+ */
+bool kvt_unicode_is_later_than_9(uint32_t code_point);
 
 /*
  * Decodes at text[0..length), length > 0, and returns the bytes taken. A byte that is not part of
