@@ -13,10 +13,12 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "http/client.h"
+#include "http/conformance.h"
 #include "http/grid.h"
 #include "http/journal.h"
 #include "http/preflight.h"
 #include "http/progress.h"
+#include "http/watch.h"
 #include "http/window.h"
 #include "stream/json.h"
 #include "stream/scan.h"
@@ -32,8 +34,8 @@
 #include <unistd.h>
 
 static struct kvt_stage_options common;
-static const char *base_url, *journal_path, *engine_name, *salt, *cacert;
-static int offline, retry_failed, preflight_only, probe, no_temperature, no_stream,
+static const char *base_url, *journal_path, *engine_name, *salt, *cacert, *mem_probe;
+static int conformance, offline, retry_failed, preflight_only, probe, no_temperature, no_stream,
     bust_prefix_cache;
 
 static const struct kvt_option options[] = {
@@ -49,6 +51,8 @@ static const struct kvt_option options[] = {
      "only try on a few entries whether the budget is applied; exit 3 if not", 0},
     {KVT_OPTION_FLAG, 0, "probe", &probe, 0, "do so before the grid (holds the input in memory)",
      0},
+    {KVT_OPTION_FLAG, 0, "conformance", &conformance, 0,
+     "print which parts of the usage.kv_cache protocol the server speaks, and exit", 0},
     {KVT_OPTION_CONFIG, 0, "policy", 0, "NAME", "eviction policy under test", "kv.policy"},
     {KVT_OPTION_CONFIG, 'b', "budgets", 0, "LIST", "KV budgets [1.0,0.5,0.2]", "kv.budgets"},
     {KVT_OPTION_CONFIG, 0, "budget-unit", 0, "UNIT", "fraction or tokens [fraction]",
@@ -70,6 +74,12 @@ static const struct kvt_option options[] = {
     {KVT_OPTION_CONFIG, 0, "rpm", 0, "N", "requests per minute, over all endpoints", "engine.rpm"},
     {KVT_OPTION_CONFIG, 0, "warmup", 0, "N", "requests sent first and not recorded [0]",
      "engine.warmup"},
+    {KVT_OPTION_CONFIG, 0, "latency-probe", 0, "N",
+     "ask N entries per bin again with answers of 64 tokens [0]", "engine.latency_probe"},
+    {KVT_OPTION_CONFIG, 0, "gauge", 0, "NAME",
+     "read KV use from /metrics: auto or a gauge's name (concurrency 1)", "engine.gauge"},
+    {KVT_OPTION_TEXT, 0, "mem-probe", &mem_probe, "CMD",
+     "shell command that prints memory in MiB, sampled while requests run", 0},
     {KVT_OPTION_FLAG, 0, "bust-prefix-cache", &bust_prefix_cache, 0,
      "put a nonce before each prompt", 0},
     {KVT_OPTION_CONFIG, 0, "timeout", 0, "SECONDS", "limit of one attempt [120]",
@@ -100,12 +110,13 @@ struct infer {
     struct kvt_journal journal;
     char *exp_group_id; /* of the stream's experiment line */
     size_t n_entries;
+    size_t n_expected;        /* entries that the stream's bin lines announce */
     size_t n_asked, n_failed; /* of finished grids */
-    double start;
 
     bool open; /* the members below are valid: an entry has come */
     struct kvt_grid grid;
     struct kvt_client *client;
+    struct kvt_watch watch;
     struct kvt_window window;
     struct kvt_progress progress;
     struct kvt_candidates candidates; /* for the preflight */
@@ -195,6 +206,24 @@ static struct kvt_client_options client_options(const json_t *tree)
     };
 }
 
+/* Memory seen from outside: a command, the server's gauge. */
+static void open_watch(struct infer *infer, const json_t *tree, struct kvt_client_options *asked)
+{
+    const char *gauge = kvt_json_text(tree, "engine.gauge", NULL);
+    const struct kvt_url *endpoint = &infer->grid.endpoints[0];
+    if (gauge && (asked->concurrency > 1 || infer->grid.n_endpoints > 1))
+        kvt_die(KVT_USAGE,
+                "engine.gauge counts all requests of one server: it needs --concurrency=1 and "
+                "one endpoint");
+    char *url = kvt_asprintf("%s/metrics", endpoint->root);
+    kvt_watch_open(&infer->watch, mem_probe, gauge, kvt_json_text(tree, "engine.gauge_url", url),
+                   asked, endpoint->credentials);
+    free(url);
+    asked->before = kvt_watch_before;
+    asked->after = kvt_watch_after;
+    asked->hook_context = &infer->watch;
+}
+
 /* What the journal knows of an earlier preflight of the same settings. */
 static void recall_evidence(struct infer *infer, const json_t *tree)
 {
@@ -218,10 +247,12 @@ static void open_grid(struct infer *infer)
         kvt_die_error(&error);
     struct kvt_client_options asked = client_options(tree);
     if (!offline) {
+        open_watch(infer, tree, &asked);
         infer->client =
             kvt_client_open(&asked, infer->grid.endpoints, infer->grid.n_endpoints, &error);
         if (!infer->client)
             kvt_die_error(&error);
+        kvt_journal_on_sync(&infer->journal, kvt_client_wake, infer->client);
     }
     bool temperature = kvt_json_bool(tree, "engine.request.temperature", true);
     infer->window = (struct kvt_window){
@@ -233,9 +264,11 @@ static void open_grid(struct infer *infer)
                    .geometry = kvt_json_get(tree, "kv.geometry"),
                    .temperature =
                        temperature ? kvt_json_number(tree, "decoding.temperature", 0) : NAN,
+                   .gauge = infer->watch.gauge ? &infer->watch.reading : NULL,
                    .secret = asked.api_key,
                    .nonce = kvt_json_bool(tree, "engine.bust_prefix_cache", false)},
         .retry_failed = retry_failed != 0,
+        .latency_probe = kvt_json_integer(tree, "engine.latency_probe", 0),
         .capacity = asked.concurrency * infer->grid.n_endpoints + 2,
         .created = kvt_clock_created(),
     };
@@ -252,7 +285,10 @@ static void close_grid(struct infer *infer)
         return;
     infer->n_asked += infer->window.tally.asked;
     infer->n_failed += infer->window.tally.failed;
+    kvt_journal_on_sync(&infer->journal, NULL, NULL);
     kvt_client_close(infer->client);
+    if (infer->client)
+        kvt_watch_close(&infer->watch);
     kvt_window_close(&infer->window);
     kvt_grid_close(&infer->grid);
     infer->client = NULL;
@@ -261,25 +297,14 @@ static void close_grid(struct infer *infer)
 
 /* --- running --- */
 
+static size_t expected(const struct infer *infer)
+{
+    return infer->n_expected > infer->n_entries ? infer->n_expected : infer->n_entries;
+}
+
 static void summary(struct infer *infer)
 {
-    const struct kvt_tally *tally = &infer->window.tally;
-    struct kvt_buffer line = {0}, failures = {0};
-    kvt_progress_clear(&infer->progress);
-    kvt_buffer_printf(&line, "%zu entries at %zu runs: %zu asked, %zu from the journal",
-                      infer->n_entries, infer->grid.n_runs, tally->asked, tally->replayed);
-    kvt_tally_failures(tally, &failures);
-    if (failures.length)
-        kvt_buffer_printf(&line, ", failed: %s", failures.data);
-    if (tally->missing)
-        kvt_buffer_printf(&line, ", %zu not in the journal", tally->missing);
-    if (tally->flagged)
-        kvt_buffer_printf(&line, ", %zu flagged", tally->flagged);
-    if (tally->contradicted)
-        kvt_buffer_printf(&line, ", %zu with a budget that was NOT applied", tally->contradicted);
-    kvt_say("%s; %.1f s", line.data, kvt_clock_monotonic() - infer->start);
-    kvt_buffer_free(&line);
-    kvt_buffer_free(&failures);
+    kvt_progress_summary(&infer->progress, &infer->grid, &infer->window.tally, infer->n_entries);
 }
 
 /* Emits what is ready and ends the process with the error. */
@@ -287,6 +312,7 @@ static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error
 {
     struct kvt_error ignored;
     kvt_progress_clear(&infer->progress);
+    kvt_journal_sync(&infer->journal, &ignored);
     kvt_window_flush(&infer->window, &ignored);
     fflush(stdout);
     kvt_die_error(error);
@@ -307,6 +333,7 @@ static _Noreturn void wind_down(struct infer *infer)
             if (kvt_client_step(infer->client, 0.2, -1, &error) != 0 ||
                 kvt_window_flush(&infer->window, &error) != 0)
                 give_up(infer, &error);
+        kvt_window_release_probes(&infer->window);
         summary(infer);
         kvt_say("interrupted with at least %zu requests to go%s", left,
                 journal_path ? "; the same command goes on from the journal" : "");
@@ -327,8 +354,7 @@ static void turn(struct infer *infer, double wait, int input)
         give_up(infer, &error);
     if (kvt_window_flush(&infer->window, &error) != 0)
         give_up(infer, &error);
-    kvt_progress_show(&infer->progress, &infer->grid, &infer->window.tally, infer->n_entries,
-                      input < 0);
+    kvt_progress_show(&infer->progress, &infer->grid, &infer->window.tally, expected(infer));
 }
 
 static void drain(struct infer *infer)
@@ -369,7 +395,7 @@ static void run_preflight(struct infer *infer)
     int found = kvt_preflight_recall(&preflight, &infer->grid, tree, &infer->journal, &error);
     if (found == 0 || (found == 1 && preflight.evidence != KVT_EVIDENCE_CHANGED && infer->client)) {
         if (!infer->client)
-            kvt_die(KVT_USAGE, "--offline: the journal holds no preflight of these settings");
+            kvt_die(KVT_DATA, "--offline: the journal holds no preflight of these settings");
         found = kvt_preflight_run(&preflight, infer->client, &infer->grid, tree, &infer->candidates,
                                   &infer->journal, kvt_clock_created(), &error);
     }
@@ -397,43 +423,20 @@ static void note_candidate(struct infer *infer, const struct kvt_line *line)
     json_decref(entry);
 }
 
-/* --- warm-up --- */
-
-static void ignore_answer(struct kvt_exchange *exchange, void *context)
-{
-    (void)exchange, (void)context;
-}
-
-/* Asks the first entry's requests N times in all, unrecorded, each with a nonce of its own. */
-static void warm_up(struct infer *infer, const struct kvt_line *line)
-{
-    long long n = kvt_json_integer(kvt_settings_tree(&infer->settings), "engine.warmup", 0);
-    struct kvt_error error;
-    json_t *entry =
-        infer->client && n > 0 ? kvt_json_parse(line->data, line->length, NULL, &error) : NULL;
-    if (!entry)
-        return;
-    struct kvt_query_settings settings = infer->window.request;
-    settings.nonce = true;
-    for (long long i = 0; i < n; i++) {
-        const struct kvt_run *run = &infer->grid.runs[(size_t)i % infer->grid.n_runs];
-        struct kvt_exchange exchange = {.endpoint = run->endpoint, .done = ignore_answer};
-        /* Repeats count down from -1, so that no warm-up shares its nonce with a real request. */
-        if (kvt_query_build(&exchange.request, &settings, &infer->grid, run, entry,
-                              (long)(-1 - i), NULL, &error) != 0)
-            break;
-        kvt_client_submit(infer->client, &exchange);
-        while (kvt_client_pending(infer->client) > 0 && !interrupted)
-            if (kvt_client_step(infer->client, 0.2, -1, &error) != 0)
-                give_up(infer, &error);
-        if (interrupted)
-            wind_down(infer);
-        kvt_exchange_free(&exchange);
-    }
-    json_decref(entry);
-}
-
 /* --- lines --- */
+
+/* What comes before the first entry: warm-up, run records. */
+static void begin(struct infer *infer, const struct kvt_line *line)
+{
+    const json_t *tree = kvt_settings_tree(&infer->settings);
+    struct kvt_error error;
+    char probe_id[KVT_SHA256_HEX];
+    kvt_preflight_id(&infer->grid, tree, probe_id);
+    if (kvt_window_warm_up(&infer->window, line, kvt_json_integer(tree, "engine.warmup", 0),
+                           &interrupted, &error) != 0 ||
+        kvt_window_runs(&infer->window, probe_id, &error) != 0)
+        give_up(infer, &error);
+}
 
 static void take_entry(struct infer *infer, const struct kvt_line *line)
 {
@@ -447,11 +450,8 @@ static void take_entry(struct infer *infer, const struct kvt_line *line)
     }
     if (first && infer->candidates.n > 0)
         run_preflight(infer);
-    if (first) {
-        warm_up(infer, line);
-        if (kvt_window_runs(&infer->window, &error) != 0)
-            give_up(infer, &error);
-    }
+    if (first)
+        begin(infer, line);
     if (kvt_window_entry(&infer->window, line, &error) == 0) {
         infer->n_entries++;
         return;
@@ -484,6 +484,15 @@ static void take_experiment(struct infer *infer, const struct kvt_line *line)
     json_decref(record);
 }
 
+/* Bin lines say how many entries will come, for the progress line. */
+static void note_bin(struct infer *infer, const struct kvt_line *line)
+{
+    struct kvt_member count;
+    if (strcmp(line->kind, "bin") == 0 &&
+        kvt_scan_find(line->data, line->length, "n_selected", &count))
+        infer->n_expected += strtoul(count.value, NULL, 10);
+}
+
 static bool own_meta(const struct kvt_line *line)
 {
     struct kvt_member stage;
@@ -494,6 +503,7 @@ static bool own_meta(const struct kvt_line *line)
 
 static void take_line(struct infer *infer, const struct kvt_line *line)
 {
+    note_bin(infer, line);
     if (strcmp(line->kind, "entry") == 0)
         take_entry(infer, line);
     else if (strcmp(line->kind, "experiment") == 0)
@@ -530,6 +540,29 @@ static void probe_first(struct infer *infer)
         free(held[i].text);
     }
     free(held);
+}
+
+static void check_conformance(struct infer *infer)
+{
+    const json_t *tree = kvt_settings_tree(&infer->settings);
+    struct kvt_error error;
+    struct kvt_url url;
+    const char *text = kvt_grid_base_url(tree, base_url);
+    if (!text)
+        kvt_die(KVT_USAGE, "--conformance needs a server: --base-url, BASE_URL or OPENAI_BASE_URL");
+    struct kvt_client_options asked = client_options(tree);
+    asked.lenient = true;
+    if (kvt_url_parse(&url, text, &error) != 0)
+        kvt_die_error(&error);
+    struct kvt_client *client = kvt_client_open(&asked, &url, 1, &error);
+    if (!client || kvt_conformance_run(client, kvt_json_text(tree, "model.name", ""),
+                                       kvt_json_text(tree, "kv.policy", "snapkv"), &error) != 0)
+        kvt_die_error(&error);
+    kvt_client_close(client);
+    kvt_url_free(&url);
+    kvt_settings_close(&infer->settings);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
 }
 
 /* Called by the stage before a fatal error of the input ends the process. */
@@ -571,14 +604,16 @@ static void finish(struct infer *infer)
 int main(int argc, char **argv)
 {
     struct kvt_arguments arguments;
-    struct infer infer = {.start = kvt_clock_monotonic()};
+    struct infer infer = {0};
     struct kvt_error error;
     struct kvt_line line;
     kvt_options_parse(argc, argv, &usage, &arguments);
-    if (offline && !journal_path)
-        kvt_die(KVT_USAGE, "--offline needs --journal: it only re-emits what a journal holds");
     kvt_settings_open(&infer.settings, common.config, &arguments);
     flags_to_settings(&infer.settings);
+    if (conformance) {
+        check_conformance(&infer);
+        return KVT_OK;
+    }
     if (kvt_journal_open(&infer.journal, journal_path, offline != 0, &error) != 0)
         kvt_die_error(&error);
     kvt_stage_open(&infer.stage, "kvt-infer", &common, &arguments);

@@ -55,6 +55,11 @@ struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
     return client;
 }
 
+void kvt_client_wake(void *client)
+{
+    kvt_pool_wake(((struct kvt_client *)client)->pool);
+}
+
 size_t kvt_client_pending(const struct kvt_client *client)
 {
     return client->pending;
@@ -134,6 +139,9 @@ static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, d
         .done = on_end,
         .context = exchange,
     };
+    exchange->observed = (struct kvt_observed){NAN, NAN, NAN, NAN};
+    if (client->options.before)
+        client->options.before(exchange, client->options.hook_context);
     kvt_pool_start(client->pool, &exchange->transfer);
     exchange->start = exchange->transfer.start;
 }
@@ -245,6 +253,8 @@ static void settle(struct kvt_exchange *exchange)
     exchange->attempts += transfer->sent > 0 ? transfer->sent : 1;
     exchange->first_byte = transfer->first_byte;
     exchange->end = transfer->last_byte;
+    if (client->options.after)
+        client->options.after(exchange, client->options.hook_context);
     kvt_attempt_judge(exchange);
     if (!exchange->failure.type) {
         endpoint->answered = true;

@@ -18,6 +18,13 @@
 #include <stddef.h>
 
 struct kvt_client; /* opaque */
+struct kvt_exchange;
+
+/* What the hooks saw from outside during the last attempt; NAN: nothing. */
+struct kvt_observed {
+    double peak_mem_mb;
+    double gauge_before, gauge_last, gauge_peak; /* in the gauge's own unit */
+};
 
 struct kvt_client_options {
     struct kvt_retry_policy retry;
@@ -27,6 +34,10 @@ struct kvt_client_options {
     const char *cacert;
     const char *api_key_env; /* named in the remedy of a 401 */
     bool lenient;            /* a refused request is a result, not the end of the stage */
+    /* Called right before each attempt is sent, and after it has ended; may be NULL. */
+    void (*before)(struct kvt_exchange *exchange, void *context);
+    void (*after)(struct kvt_exchange *exchange, void *context);
+    void *hook_context;
 };
 
 /* One request. The caller fills the first part; the rest is valid in `done`. */
@@ -42,6 +53,7 @@ struct kvt_exchange {
     double wait_s;                    /* spent between attempts */
     double started_wall;              /* of the last attempt */
     double start, first_byte, end;    /* of the last attempt, monotonic */
+    struct kvt_observed observed;     /* filled by the hooks */
     size_t in_flight; /* requests under way at its endpoint when it was sent, itself included */
 
     /* the client's own */
@@ -69,6 +81,8 @@ void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange)
  * kv_ field. The exchange concerned then gets no `done`.
  */
 int kvt_client_step(struct kvt_client *client, double wait, int extra, struct kvt_error *error);
+/* Ends the wait of kvt_client_step; any thread may call it. `client` is a struct kvt_client *. */
+void kvt_client_wake(void *client);
 size_t kvt_client_pending(const struct kvt_client *client); /* submitted, not done */
 size_t kvt_client_flying(const struct kvt_client *client);
 /* From now on nothing is sent; only what is in flight may still end. Returns what was given up. */

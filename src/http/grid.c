@@ -13,8 +13,7 @@
 
 static const char *const FRACTION = "fraction", *const TOKENS = "tokens";
 
-/* The base URL without endpoints per budget; NULL if none is named anywhere. */
-static const char *base_url(const json_t *tree, const char *option)
+const char *kvt_grid_base_url(const json_t *tree, const char *option)
 {
     const char *url = option;
     if (!url || !*url)
@@ -129,7 +128,7 @@ static int add_run(struct kvt_grid *grid, const json_t *tree,
     struct kvt_run run = *model;
     const char *url = endpoint_of(tree, run.budget, run.reference);
     if (!url)
-        url = base_url(tree, options->base_url);
+        url = kvt_grid_base_url(tree, options->base_url);
     if (!url)
         return kvt_fail(
             error, KVT_USAGE,
@@ -252,6 +251,31 @@ static char *derived_group(const json_t *tree, const struct kvt_grid *grid)
     return kvt_asprintf("exp-%.12s", hex);
 }
 
+static bool has_credentials(const json_t *url)
+{
+    const char *text = json_string_value(url);
+    const char *authority = text ? strstr(text, "://") : NULL;
+    return authority && authority[3 + strcspn(authority + 3, "/?#@")] == '@';
+}
+
+/* Settings travel in the stream's experiment line; what they hold is published. */
+static int check_secrets(const json_t *tree, struct kvt_error *error)
+{
+    bool found = has_credentials(kvt_json_get(tree, "engine.base_url"));
+    const char *key;
+    json_t *url;
+    json_object_foreach(kvt_json_get(tree, "engine.endpoints"), key, url)
+    {
+        found = found || has_credentials(url);
+    }
+    if (!found)
+        return 0;
+    return kvt_fail(
+        error, KVT_USAGE,
+        "a URL in the settings holds a user name or password, and settings are published in "
+        "the stream: give the URL by BASE_URL or --base-url, or a key by engine.api_key_env");
+}
+
 int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_grid_options *options,
                   struct kvt_error *error)
 {
@@ -271,7 +295,7 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
         kvt_fail(error, KVT_USAGE, "decoding.repeats is %ld; it must be 1 to 10000", grid->repeats);
         goto fail;
     }
-    if (add_budgets(grid, tree, options, error) != 0)
+    if (check_secrets(tree, error) != 0 || add_budgets(grid, tree, options, error) != 0)
         goto fail;
     const char *group = options->exp_group_id;
     if (!group)

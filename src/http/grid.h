@@ -58,6 +58,10 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
                   struct kvt_error *error);
 void kvt_grid_close(struct kvt_grid *grid);
 
+/* The server without endpoints per budget: `option` (may be NULL), the settings, the environment;
+ * or NULL. */
+const char *kvt_grid_base_url(const json_t *tree, const char *option);
+
 /* A budget outside the grid (preflight): as a run, its replicate 'p'. Release with kvt_run_free. */
 int kvt_grid_probe_run(const struct kvt_grid *grid, const json_t *tree, double budget,
                        const char *unit, struct kvt_run *run, struct kvt_error *error);

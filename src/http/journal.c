@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,9 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
             }
             journal->size = end;
         }
-        journal->synced = end;
+        journal->synced = journal->wanted = end;
+        pthread_mutex_init(&journal->lock, NULL);
+        pthread_cond_init(&journal->changed, NULL);
         return 0;
     }
 fail:
@@ -249,15 +252,103 @@ int kvt_journal_append(struct kvt_journal *journal, const char *kind, const char
     return 0;
 }
 
+/* --- syncing --- */
+
+static int sync_failed(const struct kvt_journal *journal, int number, struct kvt_error *error)
+{
+    return kvt_fail(error, KVT_SYSTEM, "cannot sync the journal %s: %s", journal->path,
+                    strerror(number));
+}
+
+/* One sync covers all that was appended while the one before was under way. */
+static void *sync_loop(void *argument)
+{
+    struct kvt_journal *journal = argument;
+    pthread_mutex_lock(&journal->lock);
+    for (;;) {
+        while (!journal->stop && journal->wanted <= journal->synced)
+            pthread_cond_wait(&journal->changed, &journal->lock);
+        if (journal->wanted <= journal->synced || journal->sync_errno)
+            break; /* asked to stop, and nothing is left */
+        uint64_t until = journal->wanted;
+        pthread_mutex_unlock(&journal->lock);
+        int status = fdatasync(journal->descriptor) == 0 ? 0 : errno;
+        pthread_mutex_lock(&journal->lock);
+        if (status == 0)
+            journal->synced = until;
+        else
+            journal->sync_errno = status;
+        pthread_cond_broadcast(&journal->changed);
+        if (journal->wake)
+            journal->wake(journal->wake_context);
+        if (status != 0)
+            break;
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return NULL;
+}
+
+static int start_thread(struct kvt_journal *journal, struct kvt_error *error)
+{
+    /* Signals are for the main thread: its waits must end when one comes. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int status = pthread_create(&journal->thread, NULL, sync_loop, journal);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status != 0)
+        return kvt_fail(error, KVT_SYSTEM, "cannot start a thread: %s", strerror(status));
+    journal->threaded = true;
+    return 0;
+}
+
+int kvt_journal_start_sync(struct kvt_journal *journal, struct kvt_error *error)
+{
+    if (journal->descriptor < 0)
+        return 0;
+    pthread_mutex_lock(&journal->lock);
+    journal->wanted = journal->size;
+    int number = journal->sync_errno;
+    bool needed = journal->wanted > journal->synced;
+    pthread_cond_broadcast(&journal->changed);
+    pthread_mutex_unlock(&journal->lock);
+    if (number)
+        return sync_failed(journal, number, error);
+    return needed && !journal->threaded ? start_thread(journal, error) : 0;
+}
+
+void kvt_journal_on_sync(struct kvt_journal *journal, void (*wake)(void *context), void *context)
+{
+    if (journal->descriptor < 0)
+        return;
+    pthread_mutex_lock(&journal->lock);
+    journal->wake = wake;
+    journal->wake_context = context;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+uint64_t kvt_journal_synced(struct kvt_journal *journal)
+{
+    if (journal->descriptor < 0)
+        return UINT64_MAX; /* nothing to wait for */
+    pthread_mutex_lock(&journal->lock);
+    uint64_t synced = journal->synced;
+    pthread_mutex_unlock(&journal->lock);
+    return synced;
+}
+
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error)
 {
-    if (journal->descriptor < 0 || journal->synced == journal->size)
+    if (kvt_journal_start_sync(journal, error) != 0)
+        return -1;
+    if (!journal->threaded)
         return 0;
-    if (fdatasync(journal->descriptor) != 0)
-        return kvt_fail(error, KVT_SYSTEM, "cannot sync the journal %s: %s", journal->path,
-                        strerror(errno));
-    journal->synced = journal->size;
-    return 0;
+    pthread_mutex_lock(&journal->lock);
+    while (journal->synced < journal->size && !journal->sync_errno)
+        pthread_cond_wait(&journal->changed, &journal->lock);
+    int number = journal->sync_errno;
+    pthread_mutex_unlock(&journal->lock);
+    return number ? sync_failed(journal, number, error) : 0;
 }
 
 int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error)
@@ -265,6 +356,15 @@ int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error)
     int status = 0;
     if (journal->descriptor >= 0) {
         status = kvt_journal_sync(journal, error);
+        if (journal->threaded) {
+            pthread_mutex_lock(&journal->lock);
+            journal->stop = true;
+            pthread_cond_broadcast(&journal->changed);
+            pthread_mutex_unlock(&journal->lock);
+            pthread_join(journal->thread, NULL);
+        }
+        pthread_cond_destroy(&journal->changed);
+        pthread_mutex_destroy(&journal->lock);
         if (close(journal->descriptor) != 0 && status == 0)
             status = kvt_fail(error, KVT_SYSTEM, "cannot close the journal %s: %s", journal->path,
                               strerror(errno));

@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,10 +23,20 @@ struct kvt_journal {
     const char *path;
     int descriptor; /* -1: no journal */
     uint64_t size;
-    uint64_t synced;                /* everything before this offset is on disk */
     struct kvt_journal_slot *slots; /* open addressing, power of two */
     size_t n_slots, n_used;
     size_t n_records;
+
+    /* Syncing goes on beside the network: a disk must not delay the time of a token. */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool threaded, stop;
+    uint64_t wanted; /* sync at least to here */
+    uint64_t synced; /* everything before this offset is on disk */
+    int sync_errno;  /* of the sync that failed */
+    void (*wake)(void *context);
+    void *wake_context;
 };
 
 /* `path` NULL: no journal, every call below is then harmless. `read_only`: nothing is written or
@@ -40,9 +51,20 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
 int kvt_journal_find(struct kvt_journal *journal, const char *kind, const char *id,
                      struct kvt_buffer *record, struct kvt_error *error);
 
-/* Appends one record (no newline in it). It is on disk after the next kvt_journal_sync. */
+/* Appends one record (no newline in it). It is on disk once kvt_journal_synced has passed its end.
+ */
 int kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
                        const struct kvt_buffer *record, struct kvt_error *error);
+/*
+ * Asks for everything appended so far to be synced, and does not wait; `wake` of the journal, if
+ * set, is called when it is. -1 when an earlier sync failed.
+ */
+int kvt_journal_start_sync(struct kvt_journal *journal, struct kvt_error *error);
+/* Sets or clears (NULL) the function called after each sync, on the journal's thread. */
+void kvt_journal_on_sync(struct kvt_journal *journal, void (*wake)(void *context), void *context);
+/* The offset up to which all is on disk. */
+uint64_t kvt_journal_synced(struct kvt_journal *journal);
+/* Syncs and waits. */
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error);
 int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error);
 

@@ -286,6 +286,11 @@ void kvt_pool_step(struct kvt_pool *pool, double wait, int extra)
     hand_over(pool);
 }
 
+void kvt_pool_wake(struct kvt_pool *pool)
+{
+    curl_multi_wakeup(pool->multi);
+}
+
 void kvt_pool_close(struct kvt_pool *pool)
 {
     if (!pool)

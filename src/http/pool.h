@@ -64,6 +64,8 @@ void kvt_pool_cancel(struct kvt_pool *pool, struct kvt_transfer *transfer);
  * Returns early when descriptor `extra` (-1: none) becomes readable, or when a signal arrives.
  */
 void kvt_pool_step(struct kvt_pool *pool, double wait, int extra);
+/* Ends the wait of kvt_pool_step; any thread may call it. */
+void kvt_pool_wake(struct kvt_pool *pool);
 void kvt_pool_close(struct kvt_pool *pool);
 
 #endif

@@ -1,6 +1,7 @@
 #include "http/progress.h"
 
 #include "core/clock.h"
+#include "core/error.h"
 #include "stream/number.h"
 
 #include <stdio.h>
@@ -43,7 +44,7 @@ static void add_runs(struct kvt_buffer *out, const struct kvt_grid *grid,
 }
 
 void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *grid,
-                       const struct kvt_tally *tally, size_t entries, bool complete)
+                       const struct kvt_tally *tally, size_t entries)
 {
     if (!progress->on)
         return;
@@ -59,7 +60,7 @@ void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *gri
         size_t all = entries * grid->n_runs * (size_t)grid->repeats;
         size_t done = tally->asked + tally->replayed + tally->missing;
         kvt_buffer_printf(&line, "  %.3g/s", rate);
-        if (complete && all > done)
+        if (all > done)
             kvt_buffer_printf(&line, ", %.0f s left", (double)(all - done) / rate);
     }
     kvt_tally_failures(tally, &failures);
@@ -79,4 +80,25 @@ void kvt_progress_clear(struct kvt_progress *progress)
         fflush(stderr);
     }
     progress->drawn = false;
+}
+
+void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *grid,
+                          const struct kvt_tally *tally, size_t entries)
+{
+    struct kvt_buffer line = {0}, failures = {0};
+    kvt_progress_clear(progress);
+    kvt_buffer_printf(&line, "%zu entries at %zu runs: %zu asked, %zu from the journal", entries,
+                      grid->n_runs, tally->asked, tally->replayed);
+    kvt_tally_failures(tally, &failures);
+    if (failures.length)
+        kvt_buffer_printf(&line, ", failed: %s", failures.data);
+    if (tally->missing)
+        kvt_buffer_printf(&line, ", %zu not in the journal", tally->missing);
+    if (tally->flagged)
+        kvt_buffer_printf(&line, ", %zu flagged", tally->flagged);
+    if (tally->contradicted)
+        kvt_buffer_printf(&line, ", %zu whose budget was NOT applied", tally->contradicted);
+    kvt_say("%s; %.1f s", line.data, kvt_clock_monotonic() - progress->start);
+    kvt_buffer_free(&line);
+    kvt_buffer_free(&failures);
 }

@@ -35,6 +35,10 @@ void kvt_report_read(struct kvt_report *report, const json_t *final, const json_
 void kvt_report_analytic(struct kvt_report *report, const struct kvt_run *run,
                          const json_t *geometry, double prompt_tokens);
 
+/* 2 * layers * KV heads * head dimension * bytes a value, from kv.geometry; NAN if it is
+ * incomplete. */
+double kvt_geometry_bytes_per_token(const json_t *geometry);
+
 /* Does the reported count match the budget? 1 yes, 0 no, -1 nothing was reported. */
 int kvt_report_matches(const struct kvt_report *report, const struct kvt_run *run);
 /* "proven", "reported", "behavioural", "unproven" or "contradicted". */

@@ -215,14 +215,46 @@ static void write_flags(struct kvt_writer *writer, const struct kvt_exchange *ex
     kvt_write_end(writer);
 }
 
+/* Bytes by the server's gauge: what the request added to it. */
+static void report_gauge(struct kvt_report *report, const struct kvt_exchange *exchange,
+                         const struct kvt_record_settings *settings)
+{
+    if (strcmp(report->source, "none") != 0 || !settings->gauge ||
+        isnan(exchange->observed.gauge_peak))
+        return;
+    double before = exchange->observed.gauge_before;
+    report->bytes = kvt_gauge_bytes(settings->gauge, exchange->observed.gauge_last - before,
+                                    settings->geometry);
+    report->peak_bytes = kvt_gauge_bytes(settings->gauge, exchange->observed.gauge_peak - before,
+                                         settings->geometry);
+    if (!isnan(report->peak_bytes))
+        report->source = "gauge";
+}
+
+static void write_gauge(struct kvt_writer *writer, const struct kvt_observed *observed,
+                        const struct kvt_gauge_reading *gauge)
+{
+    if (!gauge)
+        return;
+    kvt_write_key(writer, "gauge");
+    kvt_write_object(writer);
+    kvt_member_string(writer, "name", gauge->name);
+    kvt_member_number(writer, "before", observed->gauge_before);
+    kvt_member_number(writer, "last", observed->gauge_last);
+    kvt_member_number(writer, "peak", observed->gauge_peak);
+    kvt_write_end(writer);
+}
+
 static void write_kv(struct kvt_writer *writer, const struct kvt_exchange *exchange,
                      const struct kvt_run *run, const struct kvt_record_settings *settings)
 {
     struct kvt_report report;
     kvt_report_read(&report, exchange->completion.final, settings->kv_report);
     double prompt = (double)kvt_completion_prompt_tokens(&exchange->completion);
-    if (!exchange->failure.type)
+    if (!exchange->failure.type) {
+        report_gauge(&report, exchange, settings);
         kvt_report_analytic(&report, run, settings->geometry, prompt);
+    }
     kvt_write_key(writer, "kv");
     kvt_write_object(writer);
     kvt_member_number(writer, "prompt_tokens", report.prompt_tokens);
@@ -234,6 +266,24 @@ static void write_kv(struct kvt_writer *writer, const struct kvt_exchange *excha
     kvt_member_number(writer, "full_bytes", report.full_bytes);
     kvt_member_string(writer, "source", report.source);
     kvt_member_string(writer, "applied", kvt_proof_judge(&report, run, settings->evidence));
+    write_gauge(writer, &exchange->observed, settings->gauge);
+    kvt_write_end(writer);
+}
+
+/* Times of the request with a forced length, where one was asked. */
+static void write_probe(struct kvt_writer *writer, struct kvt_exchange *probe)
+{
+    if (!probe)
+        return;
+    kvt_write_key(writer, "probe");
+    if (probe->failure.type || !probe->completion.answered) {
+        kvt_write_null(writer);
+        return;
+    }
+    kvt_write_object(writer);
+    write_times(writer, probe);
+    member_count(writer, "completion_tokens", kvt_completion_tokens(&probe->completion));
+    member_count(writer, "cached_tokens", kvt_completion_cached_tokens(&probe->completion));
     kvt_write_end(writer);
 }
 
@@ -257,7 +307,7 @@ static void write_error(struct kvt_writer *writer, const struct kvt_failure *fai
 
 void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
                      const struct kvt_entry *entry, const struct kvt_run *run,
-                     const struct kvt_record_settings *settings, double peak_mem_mb)
+                     const struct kvt_record_settings *settings, struct kvt_exchange *probe)
 {
     struct kvt_buffer members = {0};
     struct kvt_writer writer;
@@ -275,9 +325,10 @@ void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
     kvt_clock_date(exchange->started_wall, date);
     kvt_member_string(&writer, "started_at", date);
     kvt_member_integer(&writer, "in_flight", (long long)exchange->in_flight);
-    kvt_member_number(&writer, "peak_mem_mb", peak_mem_mb);
+    kvt_member_number(&writer, "peak_mem_mb", exchange->observed.peak_mem_mb);
     write_flags(&writer, exchange, entry, settings);
     write_kv(&writer, exchange, run, settings);
+    write_probe(&writer, probe);
     kvt_write_end(&writer);
     write_error(&writer, &exchange->failure);
     kvt_write_end(&writer);

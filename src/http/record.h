@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "http/client.h"
+#include "http/gauge.h"
 #include "http/grid.h"
 #include "http/proof.h"
 
@@ -35,17 +36,21 @@ struct kvt_record_settings {
     const json_t *geometry;  /* kv.geometry */
     double temperature;      /* NAN: not sent */
     enum kvt_evidence evidence;
-    const char *secret; /* the API key: wherever it appears it is replaced */
-    bool nonce;         /* prompts are a little longer than token_len */
+    const struct kvt_gauge_reading *gauge; /* the gauge that is read, or NULL */
+    const char *secret;                    /* the API key: wherever it appears it is replaced */
+    bool nonce;                            /* prompts are a little longer than token_len */
 };
 
 /* Appends {"kind":"response",...,"meta":{...} without the closing brace. */
 void kvt_record_head(struct kvt_buffer *out, const struct kvt_entry *entry,
                      const struct kvt_run *run, const char *request_id, long repeat);
-/* Appends ,"request":{...},"response":{...},"telemetry":{...},"error":...} */
+/*
+ * Appends ,"request":{...},"response":{...},"telemetry":{...},"error":...}. `probe` is the
+ * forced-length request of --latency-probe, or NULL.
+ */
 void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
                      const struct kvt_entry *entry, const struct kvt_run *run,
-                     const struct kvt_record_settings *settings, double peak_mem_mb);
+                     const struct kvt_record_settings *settings, struct kvt_exchange *probe);
 /*
  * Appends the tail of a journaled record, its `applied` judged again by what is known now. -1 when
  * the record has no tail.

@@ -8,13 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PROBE_TOKENS = 64 };
+
 struct slot {
     struct kvt_item *item;
     const struct kvt_run *run;
     size_t run_index;
     long repeat;
     struct kvt_exchange exchange;
+    struct kvt_exchange *probe; /* --latency-probe: asked after the exchange, NULL: not */
     struct kvt_buffer record;
+    bool answered; /* the exchange has ended */
     bool ready;
     bool missing;        /* --offline, and not in the journal */
     uint64_t written_to; /* end of the record in the journal; it is shown once that is synced */
@@ -67,8 +71,17 @@ void kvt_window_line(struct kvt_window *window, const struct kvt_line *line)
     queue_text(window, line->kind, kvt_strndup(line->data, line->length), line->length, 0);
 }
 
-int kvt_window_runs(struct kvt_window *window, struct kvt_error *error)
+int kvt_window_runs(struct kvt_window *window, const char *probe_id, struct kvt_error *error)
 {
+    struct kvt_buffer preflight = {0};
+    int known = kvt_journal_find(window->journal, "preflight", probe_id, &preflight, error);
+    if (known == 1) {
+        size_t length = preflight.length;
+        queue_text(window, "preflight", kvt_buffer_take(&preflight), length, 0);
+    }
+    kvt_buffer_free(&preflight);
+    if (known < 0)
+        return -1;
     for (size_t i = 0; i < window->grid->n_runs; i++) {
         const struct kvt_run *run = &window->grid->runs[i];
         struct kvt_buffer record = {0};
@@ -134,14 +147,15 @@ static void count_record(struct kvt_window *window, const struct slot *slot)
         tally->contradicted++;
 }
 
-static void on_done(struct kvt_exchange *exchange, void *context)
+/* Writes the record, once all that it tells of is known. */
+static void complete(struct slot *slot)
 {
-    struct slot *slot = context;
     struct kvt_item *item = slot->item;
     struct kvt_window *window = item->window;
+    struct kvt_exchange *exchange = &slot->exchange;
     const char *id = exchange->request.request_id;
     kvt_record_head(&slot->record, &item->entry, slot->run, id, slot->repeat);
-    kvt_record_tail(&slot->record, exchange, &item->entry, slot->run, &window->record, NAN);
+    kvt_record_tail(&slot->record, exchange, &item->entry, slot->run, &window->record, slot->probe);
     if (kvt_journal_append(window->journal, "response", id, &slot->record, &window->error) != 0)
         window->broken = true;
     slot->written_to = window->journal->size;
@@ -151,6 +165,30 @@ static void on_done(struct kvt_exchange *exchange, void *context)
     count_record(window, slot);
     kvt_exchange_free(exchange); /* the body and the answer are no longer needed */
     *exchange = (struct kvt_exchange){0};
+}
+
+static void on_probe_done(struct kvt_exchange *probe, void *context)
+{
+    (void)probe;
+    complete(context);
+}
+
+static void on_done(struct kvt_exchange *exchange, void *context)
+{
+    struct slot *slot = context;
+    slot->answered = true;
+    if (slot->probe && !exchange->failure.type)
+        kvt_client_submit(slot->item->window->client, slot->probe);
+    else
+        complete(slot);
+}
+
+void kvt_window_release_probes(struct kvt_window *window)
+{
+    for (struct kvt_item *item = window->first; item; item = item->next)
+        for (size_t i = 0; i < item->n_slots; i++)
+            if (item->slots[i].answered && !item->slots[i].ready)
+                complete(&item->slots[i]);
 }
 
 /* --- an entry comes in --- */
@@ -179,6 +217,9 @@ static void free_item(struct kvt_item *item)
 {
     for (size_t i = 0; i < item->n_slots; i++) {
         kvt_exchange_free(&item->slots[i].exchange);
+        if (item->slots[i].probe)
+            kvt_exchange_free(item->slots[i].probe);
+        free(item->slots[i].probe);
         kvt_buffer_free(&item->slots[i].record);
     }
     free(item->slots);
@@ -187,11 +228,33 @@ static void free_item(struct kvt_item *item)
     free(item);
 }
 
+/*
+ * The same request with a fixed answer length: abstentions are short and look fast, so latency over
+ * budgets is compared on answers of equal length.
+ */
+static int make_probe(struct kvt_window *window, struct slot *slot, const json_t *entry,
+                      struct kvt_error *error)
+{
+    json_t *add = json_object();
+    json_object_set_new(add, window->request.max_tokens_field, json_integer(PROBE_TOKENS));
+    json_object_set_new(add, "ignore_eos", json_true());
+    slot->probe = kvt_alloc_zero(1, sizeof *slot->probe);
+    slot->probe->endpoint = slot->run->endpoint;
+    slot->probe->done = on_probe_done;
+    slot->probe->context = slot;
+    int status = kvt_query_build(&slot->probe->request, &window->request, window->grid, slot->run,
+                                 entry, slot->repeat, add, error);
+    json_decref(add);
+    return status;
+}
+
 /* Builds all requests of an entry, so that a mistake in it shows before anything is sent. */
 static int make_slots(struct kvt_window *window, struct kvt_item *item, const json_t *entry,
                       struct kvt_error *error)
 {
     const struct kvt_grid *grid = window->grid;
+    long long rank = kvt_json_integer(entry, "rank", (long long)window->n_read);
+    bool probed = rank < window->latency_probe;
     item->n_slots = grid->n_runs * (size_t)grid->repeats;
     item->slots = kvt_alloc_zero(item->n_slots, sizeof *item->slots);
     for (size_t i = 0; i < item->n_slots; i++) {
@@ -205,6 +268,8 @@ static int make_slots(struct kvt_window *window, struct kvt_item *item, const js
         slot->exchange.context = slot;
         if (kvt_query_build(&slot->exchange.request, &window->request, grid, slot->run, entry,
                             slot->repeat, NULL, error) != 0)
+            return -1;
+        if (probed && make_probe(window, slot, entry, error) != 0)
             return -1;
     }
     return 0;
@@ -253,11 +318,45 @@ int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
     json_decref(entry);
     append(window, item);
     window->n_entries++;
+    window->n_read++;
     if (dispatch(window, item, error) == 0)
         return 0;
     if (error->code == KVT_DATA) /* the journal, not the line, is bad */
         error->code = KVT_SYSTEM;
     return -1;
+}
+
+/* --- warm-up --- */
+
+static void ignore_answer(struct kvt_exchange *exchange, void *context)
+{
+    (void)exchange, (void)context;
+}
+
+int kvt_window_warm_up(struct kvt_window *window, const struct kvt_line *line, long long n,
+                       const volatile sig_atomic_t *stop, struct kvt_error *error)
+{
+    struct kvt_error bad; /* a bad entry is reported where it is queued */
+    json_t *entry =
+        window->client && n > 0 ? kvt_json_parse(line->data, line->length, NULL, &bad) : NULL;
+    struct kvt_query_settings settings = window->request;
+    settings.nonce = true;
+    int status = 0;
+    for (long long i = 0; entry && i < n && status == 0 && !(stop && *stop); i++) {
+        const struct kvt_run *run = &window->grid->runs[(size_t)i % window->grid->n_runs];
+        struct kvt_exchange exchange = {.endpoint = run->endpoint, .done = ignore_answer};
+        /* Repeats count down from -1, so that no warm-up shares its nonce with a real request. */
+        if (kvt_query_build(&exchange.request, &settings, window->grid, run, entry, (long)(-1 - i),
+                            NULL, &bad) != 0)
+            break;
+        kvt_client_submit(window->client, &exchange);
+        while (status == 0 && kvt_client_pending(window->client) > 0)
+            status = kvt_client_step(window->client, 0.2, -1, error);
+        if (status == 0) /* else the client still holds it, and the process is about to end */
+            kvt_exchange_free(&exchange);
+    }
+    json_decref(entry);
+    return status;
 }
 
 bool kvt_window_full(const struct kvt_window *window)
@@ -275,7 +374,7 @@ bool kvt_window_empty(const struct kvt_window *window)
 /* Emits what may be emitted of the first item; true when all of it is out. */
 static bool emit_item(struct kvt_window *window, struct kvt_item *item)
 {
-    uint64_t synced = window->journal->synced;
+    uint64_t synced = kvt_journal_synced(window->journal);
     if (!item->line_emitted) {
         if (item->written_to > synced)
             return false;
@@ -302,7 +401,7 @@ int kvt_window_flush(struct kvt_window *window, struct kvt_error *error)
         *error = window->error;
         return -1;
     }
-    if (window->unsynced && kvt_journal_sync(window->journal, error) != 0)
+    if (window->unsynced && kvt_journal_start_sync(window->journal, error) != 0)
         return -1;
     window->unsynced = false;
     bool emitted = false;

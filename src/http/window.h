@@ -14,6 +14,7 @@
 #include "http/query.h"
 #include "stream/stage.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,12 +37,14 @@ struct kvt_window {
     struct kvt_query_settings request;
     struct kvt_record_settings record;
     bool retry_failed;
-    size_t capacity; /* entries */
-    double created;  /* created_at of new run records */
+    long long latency_probe; /* entries of rank below this get a forced-length request too */
+    size_t capacity;         /* entries */
+    double created;          /* created_at of new run records */
 
     struct kvt_tally tally;
     struct kvt_item *first, *last;
     size_t n_entries; /* entry items held */
+    size_t n_read;    /* entries ever queued */
     bool unsynced;
     bool broken; /* a write to the journal failed; *error of the next call says why */
     struct kvt_error error;
@@ -50,8 +53,18 @@ struct kvt_window {
 void kvt_window_open(struct kvt_window *window);
 /* Queues a line to be copied in its place. */
 void kvt_window_line(struct kvt_window *window, const struct kvt_line *line);
-/* Queues the run records of the grid. */
-int kvt_window_runs(struct kvt_window *window, struct kvt_error *error);
+/*
+ * Queues the run records of the grid, and the preflight record that the journal holds of these
+ * settings.
+ */
+int kvt_window_runs(struct kvt_window *window, const char *probe_id, struct kvt_error *error);
+/*
+ * Asks the entry's requests `n` times in all before anything is measured, and records nothing. Each
+ * has a nonce, so that no prefix cache is filled. -1 when the stage cannot go on; `stop` (may be
+ * NULL) is looked at between answers.
+ */
+int kvt_window_warm_up(struct kvt_window *window, const struct kvt_line *line, long long n,
+                       const volatile sig_atomic_t *stop, struct kvt_error *error);
 /*
  * Queues an entry: what the journal holds is taken from it, the rest is submitted. -1 with code
  * KVT_DATA when the line is bad (nothing was queued), with another code when the stage cannot go
@@ -62,6 +75,9 @@ int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
 bool kvt_window_full(const struct kvt_window *window);
 /* Journals what ended, syncs once, and emits all records whose turn has come. */
 int kvt_window_flush(struct kvt_window *window, struct kvt_error *error);
+/* After kvt_client_hold: records answers whose --latency-probe will not come, so that they are not
+ * lost. */
+void kvt_window_release_probes(struct kvt_window *window);
 /* True when nothing is held any more. */
 bool kvt_window_empty(const struct kvt_window *window);
 void kvt_window_close(struct kvt_window *window);
