@@ -30,6 +30,13 @@ CFLAGS ?=
 ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(OPT) -g $(WARN) $(SANITIZE) -Isrc -pthread $(CFLAGS)
 LDLIBS_ALL := -ljansson -lpcre2-8 -lutf8proc -lcurl -lmicrohttpd -lpthread -lm
 
+# What is built is one line each; VERBOSE=1 shows the commands.
+ifdef VERBOSE
+quiet =
+else
+quiet = @printf '  %-6s %s\n' $(1) $@;
+endif
+
 ROOMS := core stream config text token dataset http stat render engine
 PROGRAMS := kvt-bin kvt-infer kvt-score kvt-stats kvt-transition kvt-render kvt-import kvt-serve kvt-lint
 
@@ -71,25 +78,25 @@ define room_rules
 OBJECTS_$(1) := $$(patsubst src/%.c,$(BUILD)/%.o,$$(sort $$(wildcard src/$(1)/*.c)))
 $(BUILD)/lib$(1).a: $$(OBJECTS_$(1))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call quiet,ar)ar rcs $$@ $$^
 endef
 $(foreach room,$(ROOMS),$(eval $(call room_rules,$(room))))
 
 $(BUILD)/%.o: src/%.c | directories
-	$(CC) $(ALL_CFLAGS) $(CFLAGS_$*) -MMD -MP -c -o $@ $<
+	$(call quiet,cc)$(CC) $(ALL_CFLAGS) $(CFLAGS_$*) -MMD -MP -c -o $@ $<
 
 define program_rules
 $(BIN)/$(1): $(BUILD)/$(1).o $(foreach room,$(ROOMS_$(1)),$(BUILD)/lib$(room).a) | directories
-	$(CC) $(ALL_CFLAGS) -o $$@ $$^ $$(LIBS_$(1))
+	$$(call quiet,link)$(CC) $(ALL_CFLAGS) -o $$@ $$^ $$(LIBS_$(1))
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
 # Unit tests and test helpers may use any room.
 ALL_ROOM_LIBS := $(foreach room,engine render config text dataset token http stat stream core,$(BUILD)/lib$(room).a)
 $(BUILD)/test/%: test/unit/%.c test/unit/tap.h $(ALL_ROOM_LIBS) | directories
-	$(CC) $(ALL_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
+	$(call quiet,test)$(CC) $(ALL_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
 $(BUILD)/helpers/%: test/helpers/%.c $(ALL_ROOM_LIBS) | directories
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
+	$(call quiet,test)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
 
 .PHONY: directories
 directories:
