@@ -124,6 +124,12 @@ jq -c 'if .kind == "bin_stats" then .token_min = null | .token_max = null | .tok
 like "without lengths the axis counts bins" "$(cat "$scratch/nolength.gp")" "set xlabel 'length bin'"
 is "and draws" "$(draw "$scratch/nolength.gp" | head -c 4 | tail -c 3)" PNG
 
+# --- the preflight, a record of kvt-infer's journal
+preflight='{"kind":"preflight","entries":3,"aa_changed":0,"starved_entries":3,"starved_changed":3,"text":"budget applied: *proven*"}'
+kvt-render report "$stream" - <<<"$preflight" >"$scratch/preflight.md"
+ok "the report says what the preflight saw" grep -qxF 'Preflight: budget applied: \*proven\*.' "$scratch/preflight.md"
+like "and how far it measured the noise" "$(cat "$scratch/preflight.md")" 'asked 3 entries twice at full cache, and 0 answers differed'
+
 # --- studies
 jq -c 'select(.kind | IN("run", "bin_stats", "pair_stats", "transition")) | select(.reference != true)
     | .run_id += "-2" | .kv_policy = "another"' "$stream" | cat "$stream" - >"$scratch/two.jsonl"

@@ -187,7 +187,7 @@ void kvt_key_arms(struct kvt_key *key, const struct kvt_study *study, const char
     }
 }
 
-enum { KEY_TOP = 58, KEY_ROW = 17, KEY_SAMPLE = 52 };
+enum { KEY_TOP = 58, KEY_ROW = 17, KEY_ROWS = 60, KEY_SAMPLE = 52 };
 
 /* Columns that fit the canvas, as gnuplot measures a key of 10-point text. */
 static size_t key_columns(const struct kvt_key *key, const struct kvt_canvas *canvas)
@@ -199,6 +199,8 @@ static size_t key_columns(const struct kvt_key *key, const struct kvt_canvas *ca
 void kvt_key_fit(const struct kvt_key *key, struct kvt_canvas *canvas)
 {
     size_t columns = key_columns(key, canvas), rows = (key->n + columns - 1) / columns;
+    if (rows > KEY_ROWS)
+        rows = KEY_ROWS; /* more budgets than colours: the key is cut by the figure */
     canvas->head = KEY_TOP + KEY_ROW * (int)rows;
     canvas->height += canvas->head;
 }

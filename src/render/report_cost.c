@@ -37,13 +37,24 @@ static void preflight_lines(struct kvt_report *report)
         return;
     kvt_buffer_text(report->out, "Preflight: ");
     kvt_escape_markdown(report->out, text, 600);
-    kvt_buffer_printf(report->out,
-                      " Starved, %.0f of %.0f answers changed; asked twice at full cache, %.0f of "
-                      "%.0f.\n\n",
-                      kvt_json_number(preflight, "starved_changed", NAN),
-                      kvt_json_number(preflight, "starved_entries", NAN),
-                      kvt_json_number(preflight, "aa_changed", NAN),
-                      kvt_json_number(preflight, "entries", NAN));
+    kvt_buffer_text(report->out, ".\n\n");
+}
+
+/* Without a second run, the preflight's few repeated questions are all there is. */
+static void noise_lines(struct kvt_report *report)
+{
+    const json_t *preflight = report->results->preflight;
+    double asked = kvt_json_number(preflight, "entries", NAN);
+    double changed = kvt_json_number(preflight, "aa_changed", NAN);
+    kvt_buffer_text(report->out, "Noise floor: ");
+    kvt_phrase_noise(report->out, report->study);
+    if (!kvt_noise_floor(report->study).known && asked > 0 && changed >= 0)
+        kvt_buffer_printf(
+            report->out,
+            "; the preflight asked %.0f entries twice at full cache, and %.0f answers "
+            "differed",
+            asked, changed);
+    kvt_buffer_text(report->out, ".\n\n");
 }
 
 void kvt_report_proof(struct kvt_report *report)
@@ -64,9 +75,7 @@ void kvt_report_proof(struct kvt_report *report)
              "alone. *Behavioural*: the probe alone. *Unproven*: neither; the figures may then "
              "describe a full cache.\n\n");
     preflight_lines(report);
-    kvt_buffer_text(out, "Noise floor: ");
-    kvt_phrase_noise(out, report->study);
-    kvt_buffer_text(out, ".\n\n");
+    noise_lines(report);
 }
 
 /* " 212 ms (p95 240 ms) |" */
