@@ -90,19 +90,22 @@ double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t f
         if (fabs(d[i]) > 1e-12)
             sizes[m++] = d[i];
     qsort(sizes, m, sizeof *sizes, descending_size);
-    double observed = 0, total = 0;
+    double observed = 0, total = 0, square = 0;
     long positive = 0;
     for (size_t i = 0; i < m; i++) {
         observed += sizes[i];
         positive += sizes[i] > 0;
         sizes[i] = fabs(sizes[i]);
         total += sizes[i];
+        square += sizes[i] * sizes[i];
     }
     double p = 1, tolerance = 1e-9 * total;
     if (m > 0 && sizes[0] - sizes[m - 1] <= 1e-12)
         p = kvt_distribution_binomial_upper(positive, (long)m, 0.5);
     else if (m > 0 && m <= KVT_FLIP_EXACT)
         p = exact_p(sizes, m, observed, tolerance);
+    else if (m > KVT_FLIP_NORMAL)
+        p = kvt_distribution_normal_cdf(-observed / sqrt(square));
     else if (m > 0)
         p = sampled_p(sizes, m, observed, tolerance, random, flips);
     free(sizes);
@@ -122,7 +125,7 @@ double kvt_flip_floor(const double *d, size_t n, size_t flips)
         }
     }
     bool exact = m <= KVT_FLIP_EXACT || largest - smallest <= 1e-12;
-    return exact ? pow(0.5, m) : 1 / ((double)flips + 1);
+    return exact ? pow(0.5, m) : n > KVT_FLIP_NORMAL ? 0 : 1 / ((double)flips + 1);
 }
 
 static double window_statistic(long plus, long m)

@@ -9,12 +9,16 @@
 
 #include <stddef.h>
 
-enum { KVT_FLIP_EXACT = 14 }; /* up to 2^14 sign patterns are enumerated */
+enum {
+    KVT_FLIP_EXACT = 14,     /* up to 2^14 sign patterns are enumerated */
+    KVT_FLIP_NORMAL = 10000, /* beyond, the sum of flipped differences is normal to any use */
+};
 
 /*
  * One-sided p of sum(d) against all sign patterns of the nonzero d: exact up to KVT_FLIP_EXACT of
- * them or when all |d| are equal (then it is the sign test), else (1 + #)/(flips + 1) over random
- * patterns. The result does not depend on the order of d. p = 1 when nothing is nonzero.
+ * them or when all |d| are equal (then it is the sign test), (1 + #)/(flips + 1) over random
+ * patterns up to KVT_FLIP_NORMAL, the normal limit beyond. The result does not depend on the order
+ * of d. p = 1 when nothing is nonzero.
  */
 double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t flips);
 

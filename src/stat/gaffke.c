@@ -17,6 +17,13 @@ static const double huge_square = 1e36; /* |z|^2 at which the integral is comple
 
 /* Equal differences share one factor of the characteristic function. Returns the number of groups.
  */
+enum { MOST_GROUPS = 1024 };
+
+/*
+ * Equal differences share one factor of the characteristic function. Beyond MOST_GROUPS different
+ * values each is rounded up to a multiple of 1/512, which can only raise the bound. Returns the
+ * number of groups.
+ */
 static size_t group_values(const double *d, size_t n, struct group **groups)
 {
     double *sorted = kvt_alloc_array(n + 1, sizeof *sorted);
@@ -24,6 +31,11 @@ static size_t group_values(const double *d, size_t n, struct group **groups)
         memcpy(sorted, d, n * sizeof *sorted);
     sorted[n] = 1; /* E_0 has the largest possible difference */
     kvt_quantile_sort(sorted, n + 1);
+    size_t different = 1;
+    for (size_t i = 1; i <= n; i++)
+        different += sorted[i] - sorted[i - 1] > 1e-12;
+    for (size_t i = 0; different > MOST_GROUPS && i < n; i++)
+        sorted[i] = fmin(1, ceil(sorted[i] * 512 - 1e-9) / 512);
     *groups = kvt_alloc_array(n + 1, sizeof **groups);
     size_t used = 0;
     for (size_t i = 0; i <= n; i++) {
@@ -71,10 +83,12 @@ static double integrand(const struct group *groups, size_t n, double m, double t
 
 /*
  * P(Q > 0) = 1/2 + (1/pi) * integral of sin(sum atan(c t)) prod (1 + c^2 t^2)^(-1/2) dt/t (Imhof
- * 1961), by the trapezoid rule in v = ln t. In a strip |Im v| < w the integrand grows at most as
- * (cos w)^-N, so the error is about exp(-2 pi^2/(h^2 N)): h = min(.05, .5/sqrt N) leaves 1e-34.
+ * 1961), by the trapezoid rule in v = ln t with step h. In a strip |Im v| < w the integrand grows
+ * at most as (cos w)^-N, so the error is about exp(-2 pi^2/(h^2 N)): h = .5/sqrt N leaves 1e-34 at
+ * any m. Below t = 1e-6/reach the integrand is t * sum c to 1e-12 of itself, and the rule's sum a
+ * geometric series.
  */
-static double tail(const struct group *groups, size_t n, double total, double m)
+static double tail(const struct group *groups, size_t n, double h, double m)
 {
     double reach = 0, slope = 0;
     for (size_t i = 0; i < n; i++) {
@@ -84,7 +98,7 @@ static double tail(const struct group *groups, size_t n, double total, double m)
     }
     if (!(reach > 0))
         return 0;
-    double h = fmin(0.05, 0.5 / sqrt(total)), t = 1e-6 / reach, ratio = exp(h);
+    double t = 1e-6 / reach, ratio = exp(h);
     double sum = slope * t / (ratio - 1);
     int large = 0;
     for (; !large && t < 1e40; t *= ratio)
@@ -98,9 +112,36 @@ double kvt_gaffke_tail(const double *d, size_t n, double m)
     if (n == 0)
         return 1;
     size_t used = group_values(d, n, &groups);
-    double p = tail(groups, used, (double)n + 1, m);
+    double p = tail(groups, used, fmin(0.04, 0.5 / sqrt((double)n + 1)), m);
     free(groups);
     return p;
+}
+
+/*
+ * The growth in the strip is mostly far from its worst case. Halving h until two sums agree finds
+ * the h that does, never below the safe one; the error falls so fast that agreement means both are
+ * exact.
+ */
+static double step_of_rule(const struct group *groups, size_t n, double total, double m)
+{
+    double safe = fmin(0.04, 0.5 / sqrt(total)), h = 0.04, p = tail(groups, n, h, m);
+    while (h / 2 > safe) {
+        double finer = tail(groups, n, h / 2, m);
+        h /= 2;
+        if (fabs(finer - p) < 1e-12)
+            return h;
+        p = finer;
+    }
+    return safe;
+}
+
+/* Standard error of the mean, plus 1/n so that it is not zero for ties. */
+static double step_size(const struct group *groups, size_t used, double mean, double n)
+{
+    double square = 0;
+    for (size_t i = 0; i < used; i++)
+        square += (double)groups[i].count * (groups[i].value - mean) * (groups[i].value - mean);
+    return sqrt(square) / n + 1 / n;
 }
 
 double kvt_gaffke_upper(const double *d, size_t n, double alpha)
@@ -109,30 +150,36 @@ double kvt_gaffke_upper(const double *d, size_t n, double alpha)
     if (n == 0)
         return 1;
     size_t used = group_values(d, n, &groups);
-    double low = kvt_quantile_mean(d, n), high = 1, total = (double)n + 1;
-    double f_low = tail(groups, used, total, low) - alpha, f_high = -alpha, x = high;
-    /* Illinois false position: the tail falls from P(mean) to 0 at m = 1. */
-    for (int i = 0, side = 0; i < 200 && f_low > 0 && high - low > 1e-14; i++) {
-        x = i % 3 == 2 ? 0.5 * (low + high) : (low * f_high - high * f_low) / (f_high - f_low);
-        double f = tail(groups, used, total, x) - alpha;
+    double low = kvt_quantile_mean(d, n), high = low, x = low;
+    double step = step_size(groups, used, low, (double)n);
+    double h = step_of_rule(groups, used, (double)n + 1, fmin(low + 3 * step, 0.5 * (1 + low)));
+    double f_low = tail(groups, used, h, low) - alpha, f_high = f_low;
+    /* The tail falls from P(mean) to 0 at m = 1: steps up to the first m beyond the root. */
+    while (f_high > 0 && high < 1) {
+        low = high;
+        f_low = f_high;
+        high = fmin(1, high + step);
+        f_high = high < 1 ? tail(groups, used, h, high) - alpha : -alpha;
+    }
+    for (int i = 0, side = 0; i < 200 && f_low > 0 && high - low > 1e-14; i++) { /* Illinois */
+        x = i % 4 == 3 ? 0.5 * (low + high) : (low * f_high - high * f_low) / (f_high - f_low);
+        double f = tail(groups, used, h, x) - alpha;
         if (fabs(f) < 1e-15)
             break;
         if (f > 0) {
             low = x;
             f_low = f;
-            if (side == 1)
-                f_high /= 2;
+            f_high = side == 1 ? f_high / 2 : f_high;
             side = 1;
         } else {
             high = x;
             f_high = f;
-            if (side == -1)
-                f_low /= 2;
+            f_low = side == -1 ? f_low / 2 : f_low;
             side = -1;
         }
     }
     if (f_low <= 0)
-        x = low >= 1 ? 1 : low;
+        x = low;
     free(groups);
-    return x;
+    return fmin(1, x);
 }

@@ -68,7 +68,7 @@ static double line(double t, int b)
 static double logistic(double t, int b)
 {
     (void)b;
-    return 0.94 / (1 + exp(-12 * (t - 0.6)));
+    return 0.94 / (1 + exp(-8 * (t - 0.6)));
 }
 static double step(double t, int b)
 {
@@ -100,7 +100,12 @@ static double fail_first(double t, int b)
 static double wrong_first(double t, int b)
 {
     (void)t;
-    return b < 3 ? 0 : 0.5;
+    return b < 3 ? 0 : 0.65;
+}
+static double wrong_loss(double t, int b)
+{
+    (void)t;
+    return b < 1 ? 0 : b < 3 ? 0.45 : 0.85;
 }
 static double together_loss(double t, int b)
 {
@@ -128,7 +133,7 @@ static const struct world worlds[] = {
     {"logistic", .85, .1, logistic, half, none, "logistic decline, half failures"},
     {"zone", .85, .1, zone_loss, zone_share, none, "failures in bins 1-2, collapse from bin 3"},
     {"failures-first", .85, .1, first_loss, fail_first, none, "failures two bins earlier"},
-    {"wrong-first", .85, .1, first_loss, wrong_first, none, "wrong answers two bins earlier"},
+    {"wrong-first", .85, .1, wrong_loss, wrong_first, none, "wrong answers two bins earlier"},
     {"together", .85, .1, together_loss, half, none, "both from bin 2"},
     {"silent-lift", .5, .1, none, none, half, "wrong answers turn into failures, no loss"},
     {NULL, 0, 0, NULL, NULL, NULL, NULL}};

@@ -204,6 +204,22 @@ static void gaffke(void)
     double forty[40] = {1, 1, 1, -1, -1};
     is_near(kvt_gaffke_tail(forty, 40, .1), .178421122729, 2e-12, "P(Q > 0)");
     is_near(kvt_gaffke_upper(d, 0, .05), 1, 0, "no pairs: U = 1");
+    static double many[100000];
+    for (int k = 0; k <= 40000; k += 4000) {
+        double exact = kvt_interval_clopper_pearson_upper(k, 100000, .95);
+        for (int i = k > 4000 ? k - 4000 : 0; i < k; i++)
+            many[i] = 1;
+        is_near(kvt_gaffke_upper(many, 100000, .05), exact, 1e-11,
+                "without gains it is Clopper-Pearson, for 100,000 pairs too");
+    }
+    static double fine[4000], up[4000];
+    for (int i = 0; i < 4000; i++) {
+        fine[i] = sin(i) * .4;
+        up[i] = fmin(1, fine[i] + 1 / 512.);
+    }
+    double bound = kvt_gaffke_upper(fine, 4000, .05);
+    ok(bound > .0 && bound <= kvt_gaffke_upper(up, 4000, .05) + 1e-9,
+       "many different values are rounded up by at most 1/512");
     double one[] = {1, 1};
     is_near(kvt_gaffke_upper(one, 2, .05), 1, 1e-12, "everything lost: U = 1");
 }
