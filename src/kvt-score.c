@@ -11,13 +11,16 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "stream/json.h"
+#include "stream/number.h"
 #include "stream/scan.h"
 #include "stream/stage.h"
+#include "text/answer_row.h"
 #include "text/declared.h"
 #include "text/failure.h"
 #include "text/metric.h"
 #include "text/scored_task.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,107 +47,47 @@ static const struct kvt_usage usage = {
     "failure are added to each response line.",
     "  kvt-score < runs/snapkv/responses.jsonl > scored.jsonl", options};
 
+/* The members that this stage makes. */
+static const char *const made[] = {"score", "failure", "failures_unobservable", NULL};
+
 struct scorer {
     struct kvt_settings settings;
     struct kvt_rules *rules; /* of the current settings; NULL until needed */
+    struct kvt_answer_row row;
     struct kvt_scratch scratch;
     struct kvt_buffer members, out, lower, norm;
-    struct kvt_span *golds, *classes;
-    size_t golds_capacity, classes_capacity;
 };
 
-/* The members of a response line that scoring reads, parsed. */
-struct row {
-    json_t *response, *answers, *meta, *error;
-};
-
-static void row_free(struct row *row)
+static const struct kvt_rule *rule_of(struct scorer *scorer, const char *task)
 {
-    json_decref(row->response);
-    json_decref(row->answers);
-    json_decref(row->meta);
-    json_decref(row->error);
-}
-
-static int row_read(struct row *row, const struct kvt_line *line, struct kvt_error *error)
-{
-    *row = (struct row){0};
-    const struct {
-        const char *key;
-        json_t **place;
-    } wanted[] = {{"response", &row->response},
-                  {"answers", &row->answers},
-                  {"meta", &row->meta},
-                  {"error", &row->error}};
-    struct kvt_scan scan;
-    struct kvt_member member;
-    kvt_scan_start(&scan, line->data, line->length);
-    while (kvt_scan_next(&scan, &member)) {
-        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-            if (strlen(wanted[i].key) != member.key_length ||
-                memcmp(wanted[i].key, member.key, member.key_length) != 0)
-                continue;
-            json_decref(*wanted[i].place);
-            *wanted[i].place = kvt_json_parse(member.value, member.value_length, NULL, error);
-            if (!*wanted[i].place)
-                return kvt_fail_context(error, "member %s", wanted[i].key);
-        }
-    }
-    return scan.bad ? kvt_fail(error, KVT_DATA, "not one complete JSON object") : 0;
-}
-
-static struct kvt_span span_of(const json_t *string)
-{
-    return (struct kvt_span){json_string_value(string), json_string_length(string)};
-}
-
-/* The strings of an array (or one string) as spans; numbers are taken as they are written. */
-static int spans_of(json_t *value, const char *name, struct kvt_span **spans, size_t *capacity,
-                    size_t *count, struct kvt_error *error)
-{
-    *count = 0;
-    size_t n = json_is_array(value) ? json_array_size(value) : value && !json_is_null(value);
-    for (size_t i = 0; i < n; i++) {
-        json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
-        if (json_is_number(item) && json_is_array(value)) {
-            struct kvt_buffer text = {0};
-            kvt_json_write(&text, item);
-            json_array_set_new(value, i, json_stringn(text.data, text.length));
-            kvt_buffer_free(&text);
-            item = json_array_get(value, i);
-        }
-        if (!json_is_string(item))
-            return kvt_fail(error, KVT_DATA, "%s: not a list of texts", name);
-        kvt_grow(spans, capacity, *count, sizeof **spans);
-        (*spans)[(*count)++] = span_of(item);
-    }
-    return 0;
-}
-
-static const struct kvt_rule *rule_of(struct scorer *scorer, const struct row *row)
-{
-    const json_t *tree = kvt_settings_tree(&scorer->settings);
     if (!scorer->rules) {
         struct kvt_error error;
+        const json_t *tree = kvt_settings_tree(&scorer->settings);
         scorer->rules = kvt_rules_make(json_object_get(tree, "scoring"), &error);
         if (!scorer->rules)
             kvt_die_error(&error);
     }
-    const char *task = kvt_json_text(row->meta, "task", NULL);
-    if (!task)
-        task = kvt_json_text(row->meta, "dataset", NULL);
-    if (!task)
-        task = kvt_json_text(tree, "dataset.task", NULL);
+    if (!task[0])
+        task = kvt_json_text(kvt_settings_tree(&scorer->settings), "dataset.task", NULL);
     return kvt_rules_find(scorer->rules, task);
 }
 
-static void write_number_or_null(struct kvt_writer *writer, const char *key, bool known,
-                                 double value)
+/* Values repeat: most are 0 or 1, and the value is often one of the others. */
+static void member_value(struct kvt_writer *writer, const char *key, bool known, double value)
 {
-    if (known)
-        kvt_member_number(writer, key, value);
-    else
-        kvt_member_null(writer, key);
+    static double last = NAN;
+    static char text[KVT_NUMBER_SIZE];
+    kvt_write_key(writer, key);
+    writer->after_key = false; /* the value is written here */
+    if (!known) {
+        kvt_buffer_append(writer->out, "null", 4);
+    } else if (value == 0 || value == 1) {
+        kvt_buffer_byte(writer->out, value == 0 ? '0' : '1');
+    } else {
+        if (value != last)
+            kvt_number_format(last = value, text);
+        kvt_buffer_text(writer->out, text);
+    }
 }
 
 /* `score` may be NULL: nothing came that could be scored. */
@@ -156,10 +99,10 @@ static void write_score(struct scorer *scorer, struct kvt_writer *writer,
     kvt_write_object(writer);
     kvt_member_string(writer, "metric", rule->metric->name);
     kvt_member_string(writer, "backend", rule->metric->backend);
-    write_number_or_null(writer, "value", score != NULL, score ? score->value : 0);
-    write_number_or_null(writer, "em", words, words ? score->em : 0);
-    write_number_or_null(writer, "f1", words, words ? score->f1 : 0);
-    write_number_or_null(writer, "contains", words, words ? score->contains : 0);
+    member_value(writer, "value", score != NULL, score ? score->value : 0);
+    member_value(writer, "em", words, words ? score->em : 0);
+    member_value(writer, "f1", words, words ? score->f1 : 0);
+    member_value(writer, "contains", words, words ? score->contains : 0);
     if (score) {
         const struct kvt_comparison *pair = &score->pair;
         kvt_write_key(writer, "pred_norm");
@@ -206,23 +149,20 @@ static void write_unobservable(struct kvt_writer *writer, const struct kvt_answe
     kvt_write_end(writer);
 }
 
-static struct kvt_answer answer_of(struct scorer *scorer, const struct row *row,
-                                   const struct kvt_rule *rule)
+static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule *rule)
 {
-    const json_t *text = json_object_get(row->response, "text");
-    struct kvt_answer answer = {
-        .declared = &rule->declared,
-        .finish_reason = kvt_json_text(row->response, "finish_reason", NULL),
-        .text = json_is_string(text) ? span_of(text) : (struct kvt_span){"", 0},
-        .golds = scorer->golds,
-        .numbers = &scorer->scratch.rows,
-        .lower = &scorer->lower,
-        .norm = &scorer->norm};
-    if (row->error && !json_is_null(row->error)) {
-        answer.error_type = kvt_json_text(row->error, "type", "ENGINE_ERROR");
-        answer.error_status = kvt_json_integer(row->error, "status", 0);
-    }
-    answer.span = answer.text;
+    const struct kvt_answer_row *row = &scorer->row;
+    struct kvt_answer answer = {.declared = &rule->declared,
+                                .error_type = row->error_type[0] ? row->error_type : NULL,
+                                .error_status = row->error_status,
+                                .finish_reason = row->finish_reason[0] ? row->finish_reason : NULL,
+                                .text = row->text,
+                                .span = row->text,
+                                .golds = row->golds,
+                                .n_golds = row->n_golds,
+                                .numbers = &scorer->scratch.rows,
+                                .lower = &scorer->lower,
+                                .norm = &scorer->norm};
     if (rule->declared.task->first_line)
         answer.span = kvt_span_first_line(answer.span, &answer.line_complete);
     if (rule->metric->code_line) {
@@ -233,26 +173,20 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct row *row,
 }
 
 /* Scores the answer and judges it; writes all members. */
-static int score_answer(struct scorer *scorer, struct kvt_answer *answer, const struct row *row,
+static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
                         const struct kvt_rule *rule, struct kvt_writer *writer,
                         struct kvt_error *error)
 {
+    const struct kvt_answer_row *row = &scorer->row;
     struct kvt_failure failure;
-    size_t n_classes;
     if (kvt_failure_infrastructure(answer, &failure)) {
         write_score(scorer, writer, rule, NULL);
         write_failure(writer, &failure);
         return 0;
     }
-    if (spans_of(row->answers, "answers", &scorer->golds, &scorer->golds_capacity, &answer->n_golds,
-                 error) != 0 ||
-        spans_of(json_object_get(row->meta, "all_classes"), "meta.all_classes", &scorer->classes,
-                 &scorer->classes_capacity, &n_classes, error) != 0)
-        return -1;
-    answer->golds = scorer->golds;
     struct kvt_score score;
-    if (kvt_score_row(&scorer->scratch, rule->metric, answer->span, answer->golds, answer->n_golds,
-                      scorer->classes, n_classes, &score, error) != 0)
+    if (kvt_score_row(&scorer->scratch, rule->metric, answer->span, row->golds, row->n_golds,
+                      row->classes, row->n_classes, &score, error) != 0)
         return -1;
     answer->span_norm = score.pair.prediction_norm;
     /* rouge's best is a hair below 1 */
@@ -265,40 +199,47 @@ static int score_answer(struct scorer *scorer, struct kvt_answer *answer, const 
     return 0;
 }
 
-static int on_row(struct scorer *scorer, const struct kvt_line *line, const struct row *row,
-                  struct kvt_stage *stage, struct kvt_error *error)
+/* The line with the new members before its last brace, in place of old ones. */
+static int put_members(struct scorer *scorer, const struct kvt_line *line, struct kvt_error *error)
 {
-    static const char *const mine[] = {"score", "failure", "failures_unobservable", NULL};
-    const struct kvt_rule *rule = rule_of(scorer, row);
-    const struct kvt_scored_task *task = rule->declared.task;
-    if (task->refused)
-        return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
-                        task->name, task->refused);
-    struct kvt_answer answer = answer_of(scorer, row, rule);
-    struct kvt_writer writer;
-    kvt_buffer_clear(&scorer->members);
-    kvt_writer_start(&writer, &scorer->members);
-    kvt_write_object(&writer);
-    if (score_answer(scorer, &answer, row, rule, &writer, error) != 0)
-        return -1;
-    kvt_write_end(&writer);
+    const char *members = scorer->members.data + 1; /* without the braces */
+    size_t length = scorer->members.length - 2;
     kvt_buffer_clear(&scorer->out);
-    if (kvt_splice(&scorer->out, line->data, line->length, mine, scorer->members.data + 1,
-                   scorer->members.length - 2) != 0)
-        return kvt_fail(error, KVT_DATA, "not one complete JSON object");
-    kvt_stage_emit_buffer(stage, "response", &scorer->out);
+    if (scorer->row.scored_before) {
+        if (kvt_splice(&scorer->out, line->data, line->length, made, members, length) != 0)
+            return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+        return 0;
+    }
+    kvt_buffer_append(&scorer->out, line->data, scorer->row.close);
+    kvt_buffer_byte(&scorer->out, ','); /* there is at least the kind before */
+    kvt_buffer_append(&scorer->out, members, length);
+    kvt_buffer_byte(&scorer->out, '}');
     return 0;
 }
 
 static int on_response(struct kvt_stage *stage, const struct kvt_line *line, void *context,
                        struct kvt_error *error)
 {
-    struct row row;
-    int status = row_read(&row, line, error);
-    if (status == 0)
-        status = on_row(context, line, &row, stage, error);
-    row_free(&row);
-    return status;
+    struct scorer *scorer = context;
+    if (kvt_answer_row_read(&scorer->row, line->data, line->length, made, error) != 0)
+        return -1;
+    const struct kvt_rule *rule = rule_of(scorer, scorer->row.task);
+    const struct kvt_scored_task *task = rule->declared.task;
+    if (task->refused)
+        return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
+                        task->name, task->refused);
+    struct kvt_answer answer = answer_of(scorer, rule);
+    struct kvt_writer writer;
+    kvt_buffer_clear(&scorer->members);
+    kvt_writer_start(&writer, &scorer->members);
+    kvt_write_object(&writer);
+    if (score_answer(scorer, &answer, rule, &writer, error) != 0)
+        return -1;
+    kvt_write_end(&writer);
+    if (put_members(scorer, line, error) != 0)
+        return -1;
+    kvt_stage_emit_buffer(stage, "response", &scorer->out);
+    return 0;
 }
 
 static int on_experiment(struct kvt_stage *stage, const struct kvt_line *line, void *context,
@@ -336,8 +277,7 @@ static void scorer_free(struct scorer *scorer)
     kvt_buffer_free(&scorer->out);
     kvt_buffer_free(&scorer->lower);
     kvt_buffer_free(&scorer->norm);
-    free(scorer->golds);
-    free(scorer->classes);
+    kvt_answer_row_free(&scorer->row);
     kvt_settings_close(&scorer->settings);
 }
 
@@ -349,8 +289,7 @@ int main(int argc, char **argv)
     kvt_options_parse(argc, argv, &usage, &arguments);
     struct scorer scorer = {0};
     kvt_settings_open(&scorer.settings, common.config, &arguments);
-    struct row nothing = {0};
-    rule_of(&scorer, &nothing); /* a mistake in the settings is known before the first line */
+    rule_of(&scorer, ""); /* a mistake in the settings is known before the first line */
     if (list) {
         print_list();
     } else {

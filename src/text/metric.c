@@ -56,6 +56,9 @@ void kvt_scratch_free(struct kvt_scratch *scratch)
     kvt_buffer_free(&scratch->prediction_norm);
     kvt_buffer_free(&scratch->gold_norm);
     kvt_words_free(&scratch->words);
+    kvt_words_free(&scratch->tokens);
+    free(scratch->token_counts.data);
+    free(scratch->token_used.data);
     free(scratch->a.data);
     free(scratch->b.data);
     free(scratch->marks.data);
@@ -154,6 +157,7 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
         kvt_normalize_english(&scratch->prediction_norm, &scratch->lower, span.data, span.length);
     pair->prediction_norm =
         (struct kvt_span){scratch->prediction_norm.data, scratch->prediction_norm.length};
+    kvt_count_tokens(scratch, pair);
     double sum = 0, best = 0;
     for (size_t i = 0; i < n_golds; i++) {
         compare_with(scratch, pair, golds[i]);

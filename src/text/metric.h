@@ -24,6 +24,8 @@ struct kvt_scratch {
     struct kvt_buffer prediction_norm; /* metric.c: of the current row */
     struct kvt_buffer gold_norm;       /* all golds, one after the other */
     struct kvt_words words;
+    struct kvt_words tokens; /* of the prediction_norm: how often each stands there, */
+    struct kvt_numbers token_counts, token_used; /* and how often a gold has used it up (zeros) */
     struct kvt_numbers a, b, marks, counts, rows, bounds;
     struct kvt_index index;
     uint64_t *bits; /* lcs.c */

@@ -32,6 +32,9 @@ KVT_METRIC_FUNCTION(code_difflib)
 KVT_METRIC_FUNCTION(code_indel)
 KVT_EXPLAIN_FUNCTION(code)
 
+/* Counts the tokens of the normalised prediction, once for all its golds (for F1). */
+void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair);
+
 /* Where `needle` first stands in `text` (linear time), or NULL. An empty needle stands at the
  * start. */
 const char *kvt_span_find(struct kvt_span text, struct kvt_span needle);

@@ -70,9 +70,69 @@ static void put(struct builder *builder, const char *bytes, size_t length, bool 
         builder->run = out->length;
 }
 
+/* For each ASCII byte what is left of it: its lower case, ' ' for white space, 0 if it goes, and
+ * OTHER_BYTE for control characters, which belong to a token but not to a word. */
+enum { OTHER_BYTE = 1 };
+static unsigned char ascii_table[128];
+
+static void fill_table(void)
+{
+    for (unsigned c = 0; c < 128; c++) {
+        unsigned char low = (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        enum class class = ascii_class(low);
+        ascii_table[c] = class == WORD    ? low
+                         : class == SPACE ? ' '
+                         : class == OTHER ? OTHER_BYTE
+                                          : 0;
+    }
+}
+
+/*
+ * The same for a text of letters, digits, punctuation and white space, where a token is a word.
+ * Returns false, with nothing written, as soon as something else is met.
+ */
+static bool normalize_plain(struct kvt_buffer *out, const char *text, size_t length, size_t *count)
+{
+    if (!ascii_table['a'])
+        fill_table();
+    kvt_buffer_reserve(out, length + 1);
+    char *start = out->data + out->length, *to = start, *token = start;
+    const unsigned char *at = (const unsigned char *)text, *end = at + length;
+    *count = 0;
+    for (;;) {
+        unsigned char c = ' ';
+        if (at < end) {
+            if (*at >= 0x80 || ascii_table[*at] == OTHER_BYTE)
+                return false;
+            c = ascii_table[*at];
+        }
+        if (c != ' ') {
+            *to = (char)c;
+            to += c != 0;
+        } else {
+            if (to > token && !is_article(token, (size_t)(to - token))) {
+                *to++ = ' ';
+                token = to;
+                ++*count;
+            } else {
+                to = token;
+            }
+            if (at == end)
+                break;
+        }
+        at++;
+    }
+    out->length += (size_t)(to - start) - (*count > 0); /* the last space */
+    out->data[out->length] = '\0';
+    return true;
+}
+
 size_t kvt_normalize_english(struct kvt_buffer *out, struct kvt_buffer *scratch, const char *text,
                              size_t length)
 {
+    size_t count;
+    if (normalize_plain(out, text, length, &count))
+        return count;
     kvt_buffer_clear(scratch);
     kvt_unicode_lower(scratch, text, length);
     /* Replacing an article by a space never makes the text longer; separators replace white space.
@@ -87,6 +147,9 @@ size_t kvt_normalize_english(struct kvt_buffer *out, struct kvt_buffer *scratch,
         enum class class;
         if (c < 0x80) {
             class = ascii_class(c);
+            while (class == WORD && at + step < end && (unsigned char)at[step] < 0x80 &&
+                   ascii_table[(unsigned char)at[step]] > ' ')
+                step++; /* a run of letters and digits at once; the text is in lower case */
         } else {
             step = kvt_unicode_next(at, (size_t)(end - at), &code_point);
             class = kvt_unicode_word(code_point)    ? WORD

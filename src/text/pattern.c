@@ -36,14 +36,16 @@ struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *erro
     if (!pattern->match || !pattern->limits)
         kvt_die(KVT_SYSTEM, "out of memory (a pattern)");
     pcre2_set_match_limit(pattern->limits, STEPS_MAX);
+    pcre2_jit_compile(code,
+                      PCRE2_JIT_COMPLETE); /* where it is not available, the interpreter runs */
     return pattern;
 }
 
 int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_span text,
                        struct kvt_error *error)
 {
-    int status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0, 0,
-                             pattern->match, pattern->limits);
+    int status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0,
+                             PCRE2_NO_UTF_CHECK, pattern->match, pattern->limits);
     if (status >= 0)
         return 1;
     if (status == PCRE2_ERROR_NOMATCH)

@@ -10,7 +10,8 @@ struct kvt_pattern;
 /* NULL with *error set (code KVT_USAGE, naming the offset of the mistake) if it does not compile.
  */
 struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *error);
-/* 1 if it matches anywhere in the text, 0 if not, -1 with *error set if it gives up. */
+/* The text is well-formed UTF-8 (not checked again). 1 if it matches anywhere in the text, 0 if
+ * not, -1 with *error set if it gives up. */
 int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_span text,
                        struct kvt_error *error);
 void kvt_pattern_free(struct kvt_pattern *pattern);

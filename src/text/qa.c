@@ -34,27 +34,36 @@ static struct kvt_span next_token(struct kvt_span *text)
     return token;
 }
 
+void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair)
+{
+    kvt_words_clear(&scratch->tokens);
+    kvt_numbers_zero(&scratch->token_counts, pair->prediction_tokens);
+    if (scratch->token_used.count < pair->prediction_tokens)
+        kvt_numbers_zero(&scratch->token_used, pair->prediction_tokens);
+    for (struct kvt_span rest = pair->prediction_norm; rest.length > 0;) {
+        struct kvt_span token = next_token(&rest);
+        scratch->token_counts.data[kvt_words_add(&scratch->tokens, token.data, token.length)]++;
+    }
+}
+
 /* How many tokens both have in common, each as often as it stands in both. */
 static size_t common_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair)
 {
-    struct kvt_words *words = &scratch->words;
-    kvt_words_clear(words);
-    kvt_numbers_zero(&scratch->counts, pair->gold_tokens);
-    uint32_t *left = scratch->counts.data; /* occurrences in the gold not yet matched */
-    for (struct kvt_span gold = pair->gold_norm; gold.length > 0;) {
-        struct kvt_span token = next_token(&gold);
-        left[kvt_words_add(words, token.data, token.length)]++;
-    }
-    size_t common = 0;
-    for (struct kvt_span rest = pair->prediction_norm; rest.length > 0;) {
+    const uint32_t *counts = scratch->token_counts.data;
+    uint32_t *used = scratch->token_used.data;
+    struct kvt_numbers *matched = &scratch->a;
+    matched->count = 0;
+    for (struct kvt_span rest = pair->gold_norm; rest.length > 0;) {
         struct kvt_span token = next_token(&rest);
-        uint32_t id = kvt_words_find(words, token.data, token.length);
-        if (id != KVT_WORD_UNKNOWN && left[id] > 0) {
-            left[id]--;
-            common++;
-        }
+        uint32_t id = kvt_words_find(&scratch->tokens, token.data, token.length);
+        if (id == KVT_WORD_UNKNOWN || used[id] == counts[id])
+            continue;
+        used[id]++;
+        kvt_numbers_add(matched, id);
     }
-    return common;
+    for (size_t i = 0; i < matched->count; i++)
+        used[matched->data[i]] = 0;
+    return matched->count;
 }
 
 int kvt_metric_f1(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,

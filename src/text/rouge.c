@@ -10,28 +10,38 @@
 
 #include <string.h>
 
-/* One text as numbers: words in `words`, and in `bounds` where each sentence ends. */
+static bool space_at(const char *text, size_t length, size_t *step)
+{
+    unsigned char c = (unsigned char)*text;
+    *step = 1;
+    if (c > ' ' && c < 0x80)
+        return false;
+    uint32_t code_point;
+    *step = kvt_unicode_next(text, length, &code_point);
+    return kvt_unicode_space(code_point);
+}
+
+/* The words of one piece, as numbers; one empty word if there is none. */
 static void read_piece(struct kvt_scratch *scratch, struct kvt_span piece,
                        struct kvt_numbers *words)
 {
-    size_t before = words->count, at = 0, start = 0;
-    while (at <= piece.length) {
-        uint32_t c = ' ';
-        size_t step = 1;
-        if (at < piece.length)
-            step = kvt_unicode_next(piece.data + at, piece.length - at, &c);
-        if (kvt_unicode_space(c)) {
-            if (at > start)
-                kvt_numbers_add(words,
-                                kvt_words_add(&scratch->words, piece.data + start, at - start));
-            start = at + step;
+    size_t before = words->count, step;
+    for (size_t at = 0; at < piece.length;) {
+        if (space_at(piece.data + at, piece.length - at, &step)) {
+            at += step;
+            continue;
         }
-        at += step;
+        size_t start = at;
+        do
+            at += step;
+        while (at < piece.length && !space_at(piece.data + at, piece.length - at, &step));
+        kvt_numbers_add(words, kvt_words_add(&scratch->words, piece.data + start, at - start));
     }
     if (words->count == before)
         kvt_numbers_add(words, kvt_words_add(&scratch->words, "", 0));
 }
 
+/* One text as numbers: words in `words`, and in `bounds` where each sentence ends. */
 static void read_text(struct kvt_scratch *scratch, struct kvt_span text, struct kvt_numbers *words,
                       struct kvt_numbers *bounds)
 {
@@ -55,6 +65,17 @@ static size_t distinct(struct kvt_scratch *scratch, struct kvt_sequence words)
     for (size_t i = 0; i < words.count; i++)
         count += scratch->counts.data[words.data[i]]++ == 0;
     return count;
+}
+
+/* Whether x and the y of the index have a word in common that is not marked yet; the walk through
+ * their table cannot mark any other. */
+static bool worth_while(const struct kvt_scratch *scratch, struct kvt_sequence x)
+{
+    const uint32_t *in_y = scratch->index.count.data, *marks = scratch->marks.data;
+    for (size_t i = 0; i < x.count; i++)
+        if (in_y[x.data[i]] && !marks[x.data[i]])
+            return true;
+    return false;
 }
 
 struct rouge {
@@ -86,7 +107,8 @@ static void measure(struct kvt_scratch *scratch, const struct kvt_comparison *pa
         for (size_t g = n_predicted, from = 0; g < n_predicted + n_gold;
              from = bounds->data[g], g++) {
             struct kvt_sequence x = {gold->data + from, bounds->data[g] - from};
-            kvt_lcs_mark(scratch, x, y, scratch->marks.data);
+            if (worth_while(scratch, x))
+                kvt_lcs_mark(scratch, x, y, scratch->marks.data);
         }
         kvt_index_clear(&scratch->index, y.data, y.count);
     }

@@ -7,16 +7,11 @@
 #define KVT_TEXT_UNICODE_H
 
 #include "core/buffer.h"
+#include "stream/string.h" /* struct kvt_span */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A piece of text that belongs to somebody else. */
-struct kvt_span {
-    const char *data;
-    size_t length;
-};
 
 bool kvt_unicode_space(uint32_t code_point); /* str.isspace; NBSP and U+3000 are, ZWSP is not */
 bool kvt_unicode_digit(uint32_t code_point); /* \d: decimal digits of every script */

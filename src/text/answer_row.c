@@ -1,0 +1,185 @@
+#include "text/answer_row.h"
+
+#include "core/memory.h"
+#include "stream/json.h"
+#include "stream/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_key(const struct kvt_member *member, const char *key)
+{
+    size_t length = strlen(key);
+    return member->key_length == length && memcmp(member->key, key, length) == 0;
+}
+
+static bool is_null(const struct kvt_member *member)
+{
+    return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
+}
+
+/* A text into a C string, cut if it is too long; anything but a text leaves it empty. */
+static int read_name(struct kvt_answer_row *row, const struct kvt_member *member,
+                     char name[KVT_ANSWER_NAME], struct kvt_error *error)
+{
+    struct kvt_span text;
+    if (member->value[0] != '"')
+        return 0;
+    if (kvt_string_decode(&row->room, member->value, member->value_length, &text, error) != 0)
+        return -1;
+    size_t length = text.length < KVT_ANSWER_NAME ? text.length : KVT_ANSWER_NAME - 1;
+    memcpy(name, text.data, length);
+    name[length] = '\0';
+    return 0;
+}
+
+/* Anything but an array of texts: one text, or an array with numbers, taken as they are written. */
+static int parse_list(struct kvt_answer_row *row, const struct kvt_member *member,
+                      struct kvt_span **spans, size_t *capacity, size_t *count,
+                      struct kvt_error *error)
+{
+    json_t *value = kvt_json_parse(member->value, member->value_length, NULL, error);
+    if (!value)
+        return -1;
+    if (json_is_string(value)) {
+        json_t *list = json_array();
+        json_array_append_new(list, value);
+        value = list;
+    }
+    int status = json_is_array(value) ? 0 : kvt_fail(error, KVT_DATA, "not a list of texts");
+    size_t n = json_array_size(value), bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(value, i);
+        bytes += json_is_string(item) ? json_string_length(item) : 64; /* longest number: 32 */
+    }
+    kvt_buffer_reserve(&row->numbers, bytes); /* so that it does not move below */
+    *count = 0;
+    for (size_t i = 0; i < n && status == 0; i++) {
+        const json_t *item = json_array_get(value, i);
+        size_t start = row->numbers.length;
+        if (json_is_string(item))
+            kvt_buffer_append(&row->numbers, json_string_value(item), json_string_length(item));
+        else if (json_is_number(item))
+            kvt_json_write(&row->numbers, item);
+        else
+            status = kvt_fail(error, KVT_DATA, "not a list of texts");
+        kvt_grow(spans, capacity, *count, sizeof **spans);
+        (*spans)[(*count)++] =
+            (struct kvt_span){row->numbers.data + start, row->numbers.length - start};
+    }
+    json_decref(value);
+    return status;
+}
+
+static int read_list(struct kvt_answer_row *row, const struct kvt_member *member,
+                     struct kvt_span **spans, size_t *capacity, size_t *count,
+                     struct kvt_error *error)
+{
+    *count = 0;
+    if (is_null(member))
+        return 0;
+    int status = kvt_string_list(&row->room, member->value, member->value_length, spans, capacity,
+                                 count, error);
+    if (status == 0)
+        status = parse_list(row, member, spans, capacity, count, error);
+    return status < 0 ? -1 : 0;
+}
+
+static int read_response(struct kvt_answer_row *row, const struct kvt_member *member,
+                         struct kvt_error *error)
+{
+    if (is_key(member, "finish_reason"))
+        return read_name(row, member, row->finish_reason, error);
+    if (!is_key(member, "text") || member->value[0] != '"')
+        return 0;
+    return kvt_string_decode(&row->room, member->value, member->value_length, &row->text, error);
+}
+
+static int read_meta(struct kvt_answer_row *row, const struct kvt_member *member,
+                     struct kvt_error *error)
+{
+    if (is_key(member, "all_classes"))
+        return read_list(row, member, &row->classes, &row->classes_capacity, &row->n_classes,
+                         error);
+    if (is_key(member, "task") || (is_key(member, "dataset") && row->task[0] == '\0'))
+        return read_name(row, member, row->task, error);
+    return 0;
+}
+
+static int read_error(struct kvt_answer_row *row, const struct kvt_member *member,
+                      struct kvt_error *error)
+{
+    if (is_key(member, "type"))
+        return read_name(row, member, row->error_type, error);
+    if (is_key(member, "status"))
+        row->error_status = is_null(member) ? 0 : strtoll(member->value, NULL, 10);
+    return 0;
+}
+
+static int read_object(struct kvt_answer_row *row, const struct kvt_member *member,
+                       int (*read)(struct kvt_answer_row *, const struct kvt_member *,
+                                   struct kvt_error *),
+                       struct kvt_error *error)
+{
+    if (member->value[0] != '{')
+        return 0;
+    struct kvt_scan scan;
+    struct kvt_member inner;
+    kvt_scan_start(&scan, member->value, member->value_length);
+    while (kvt_scan_next(&scan, &inner))
+        if (read(row, &inner, error) != 0)
+            return kvt_fail_context(error, "%.*s",
+                                    inner.key_length < 64 ? (int)inner.key_length : 64, inner.key);
+    return scan.bad ? kvt_fail(error, KVT_DATA, "not one complete JSON object") : 0;
+}
+
+static int read_member(struct kvt_answer_row *row, const struct kvt_member *member,
+                       struct kvt_error *error)
+{
+    if (is_key(member, "response"))
+        return read_object(row, member, read_response, error);
+    if (is_key(member, "answers"))
+        return read_list(row, member, &row->golds, &row->golds_capacity, &row->n_golds, error);
+    if (is_key(member, "meta"))
+        return read_object(row, member, read_meta, error);
+    if (!is_key(member, "error") || is_null(member))
+        return 0;
+    strcpy(row->error_type, "ENGINE_ERROR"); /* unless it says otherwise */
+    return read_object(row, member, read_error, error);
+}
+
+int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
+                        const char *const *made, struct kvt_error *error)
+{
+    row->text = (struct kvt_span){"", 0};
+    row->n_golds = row->n_classes = 0;
+    row->task[0] = row->finish_reason[0] = row->error_type[0] = '\0';
+    row->error_status = 0;
+    row->scored_before = false;
+    kvt_buffer_clear(&row->room);
+    kvt_buffer_clear(&row->numbers);
+    kvt_buffer_reserve(&row->room, KVT_STRING_ROOM(length));
+    struct kvt_scan scan;
+    struct kvt_member member;
+    kvt_scan_start(&scan, line, length);
+    while (kvt_scan_next(&scan, &member)) {
+        for (const char *const *name = made; *name; name++)
+            row->scored_before |= is_key(&member, *name);
+        if (read_member(row, &member, error) != 0)
+            return kvt_fail_context(
+                error, "%.*s", member.key_length < 64 ? (int)member.key_length : 64, member.key);
+    }
+    if (scan.bad || !scan.close)
+        return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+    row->close = (size_t)(scan.close - line);
+    return 0;
+}
+
+void kvt_answer_row_free(struct kvt_answer_row *row)
+{
+    free(row->golds);
+    free(row->classes);
+    kvt_buffer_free(&row->room);
+    kvt_buffer_free(&row->numbers);
+    *row = (struct kvt_answer_row){0};
+}
