@@ -86,7 +86,7 @@ $(RUN)/stream.jsonl: $(RUN)/stats.jsonl $(RUN)/settings/transition.json $(BIN)/k
 
 # --- what people read ------------------------------------------------------------------------------
 $(RUN)/kv_transition.sqlite: $(RUN)/manifest.jsonl $(RUN)/stream.jsonl scripts/import-db scripts/schema.sql scripts/import.sql
-	@scripts/import-db $@ $(RUN)/manifest.jsonl $(RUN)/stream.jsonl && touch $@
+	@scripts/import-db --fresh $@ $(RUN)/manifest.jsonl $(RUN)/stream.jsonl && touch $@
 
 define plot_rule
 $(RUN)/plots/$(1).png: $(RUN)/stream.jsonl $(BIN)/kvt-render | $(RUN)/plots
