@@ -55,9 +55,9 @@ $(RUN)/settings/infer.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 $(RUN)/settings/score.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=scoring > $@.new; $(replace_if_changed)
 $(RUN)/settings/stats.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
-	@$(LINT) -c $(CONFIG) --sections=stats > $@.new; $(replace_if_changed)
+	@$(LINT) -c $(CONFIG) --sections=seed,stats,transition > $@.new; $(replace_if_changed)
 $(RUN)/settings/transition.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
-	@$(LINT) -c $(CONFIG) --sections=transition > $@.new; $(replace_if_changed)
+	@$(LINT) -c $(CONFIG) --sections=seed,stats,transition > $@.new; $(replace_if_changed)
 
 # --- the stages ------------------------------------------------------------------------------------
 $(RUN)/manifest.jsonl: $(RUN)/settings/bin.json $(RUN)/created $(BIN)/kvt-bin | $(RUN)/log
