@@ -26,10 +26,12 @@ static const char *sections;
 
 static const struct kvt_option options[] = {
     {KVT_OPTION_FLAG, 0, "defaults", &print_defaults, 0, "print the built-in settings as JSON", 0},
-    {KVT_OPTION_FLAG, 0, "contract", &print_contract, 0, "print kind, member and type of every member", 0},
+    {KVT_OPTION_FLAG, 0, "contract", &print_contract, 0,
+     "print kind, member and type of every member", 0},
     {KVT_OPTION_TEXT, 'c', "config", &config_path, "FILE", "settings for --get and --sections", 0},
     {KVT_OPTION_TEXT, 0, "get", &get_key, "KEY", "print one setting; nothing for null", 0},
-    {KVT_OPTION_TEXT, 0, "sections", &sections, "A,B", "print these sections as one line of JSON", 0},
+    {KVT_OPTION_TEXT, 0, "sections", &sections, "A,B", "print these sections as one line of JSON",
+     0},
     {KVT_OPTION_END, 0, 0, 0, 0, 0, 0},
 };
 

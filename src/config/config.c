@@ -160,8 +160,8 @@ static int check_value(const json_t *value, const struct kvt_config_key *key, co
         return kvt_fail(error, KVT_USAGE, "%s: %s must be %s%s", source, key->path,
                         type_name(key->type), key->nullable ? " or null" : "");
     if (key->choices && json_is_string(value) && !is_choice(key->choices, json_string_value(value)))
-        return kvt_fail(error, KVT_USAGE, "%s: %s is \"%s\"; it must be one of %s", source, key->path,
-                        json_string_value(value), key->choices);
+        return kvt_fail(error, KVT_USAGE, "%s: %s is \"%s\"; it must be one of %s", source,
+                        key->path, json_string_value(value), key->choices);
     return 0;
 }
 
@@ -182,8 +182,8 @@ static int check_level(const json_t *tree, const char *prefix, const char *sourc
             if (check_value(value, key, source, error) != 0)
                 return -1;
         } else if (!is_section(path)) {
-            return kvt_fail(error, KVT_USAGE, "%s: unknown key %s; the nearest valid key is %s", source,
-                            path, nearest_key(path));
+            return kvt_fail(error, KVT_USAGE, "%s: unknown key %s; the nearest valid key is %s",
+                            source, path, nearest_key(path));
         } else if (!json_is_object(value)) {
             return kvt_fail(error, KVT_USAGE, "%s: %s must be an object", source, path);
         } else if (check_level(value, path, source, error) != 0) {
@@ -222,7 +222,8 @@ void kvt_config_merge(json_t *base, const json_t *over)
         merge_level(base, over, "");
 }
 
-/* An option's text as a value of the key's type: JSON where the key wants JSON, else the bare text. */
+/* An option's text as a value of the key's type: JSON where the key wants JSON, else the bare text.
+ */
 static json_t *option_value(const struct kvt_config_key *key, const struct kvt_override *override)
 {
     struct kvt_error error;

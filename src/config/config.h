@@ -64,8 +64,9 @@ const json_t *kvt_settings_tree(struct kvt_settings *settings);
 void kvt_settings_close(struct kvt_settings *settings);
 
 /*
- * The handler of `experiment` lines for every stage after kvt-bin: takes its config into `settings`,
- * and, when the stage was given -c or options, replaces the named `sections` (NULL-terminated:
+ * The handler of `experiment` lines for every stage after kvt-bin: takes its config into
+ * `settings`, and, when the stage was given -c or options, replaces the named `sections`
+ * (NULL-terminated:
  * {"scoring", NULL}) in the emitted line.
  */
 int kvt_settings_experiment(struct kvt_settings *settings, const char *const *sections,

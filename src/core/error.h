@@ -30,7 +30,8 @@ struct kvt_error {
 #define KVT_PRINTF(text, first)
 #endif
 
-/* Fills *error (which may be NULL) and returns -1, so that a function can `return kvt_fail(...)`. */
+/* Fills *error (which may be NULL) and returns -1, so that a function can `return kvt_fail(...)`.
+ */
 int kvt_fail(struct kvt_error *error, enum kvt_exit code, const char *format, ...) KVT_PRINTF(3, 4);
 
 /* Prefixes an error already made with context: "context: text". Returns -1. */

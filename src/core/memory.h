@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-void *kvt_alloc(size_t size);                      /* uninitialised; size 0 is allowed */
-void *kvt_alloc_zero(size_t count, size_t size);   /* zeroed count * size bytes */
-void *kvt_alloc_array(size_t count, size_t size);  /* uninitialised count * size bytes */
+void *kvt_alloc(size_t size);                     /* uninitialised; size 0 is allowed */
+void *kvt_alloc_zero(size_t count, size_t size);  /* zeroed count * size bytes */
+void *kvt_alloc_array(size_t count, size_t size); /* uninitialised count * size bytes */
 void *kvt_realloc_array(void *old, size_t count, size_t size);
 char *kvt_strdup(const char *text);
 char *kvt_strndup(const char *text, size_t length); /* copies exactly length bytes, adds NUL */

@@ -3,7 +3,8 @@
  * spelling check and the override list for the configuration all come from that table.
  *
  * Every program has --help (stdout, exit 0) and --version for nothing. `--name=value` and
- * `--name value` are the same; `-` and names that do not start with `-` are files; `--` ends options.
+ * `--name value` are the same; `-` and names that do not start with `-` are files; `--` ends
+ * options.
  */
 #ifndef KVT_CORE_OPTION_H
 #define KVT_CORE_OPTION_H
@@ -23,8 +24,8 @@ enum kvt_option_type {
 
 struct kvt_option {
     enum kvt_option_type type;
-    char letter;          /* short form, or 0 */
-    const char *name;     /* long form without dashes */
+    char letter;      /* short form, or 0 */
+    const char *name; /* long form without dashes */
     void *target;
     const char *argument; /* name of the argument in the help, NULL for flags */
     const char *help;     /* one line; give the default in brackets */
@@ -33,9 +34,9 @@ struct kvt_option {
 
 /* What --help prints around the table. */
 struct kvt_usage {
-    const char *synopsis; /* "kvt-score [-c FILE] [options] [FILE...]" */
-    const char *purpose;  /* one or more lines */
-    const char *example;  /* one or more lines, printed under "Example:"; may be NULL */
+    const char *synopsis;             /* "kvt-score [-c FILE] [options] [FILE...]" */
+    const char *purpose;              /* one or more lines */
+    const char *example;              /* one or more lines, printed under "Example:"; may be NULL */
     const struct kvt_option *options; /* ends with a row of type KVT_OPTION_END */
 };
 

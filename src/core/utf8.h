@@ -17,7 +17,8 @@ int kvt_utf8_decode(const char *text, size_t length, uint32_t *code_point);
 size_t kvt_utf8_encode(uint32_t code_point, char out[4]);
 /* Bytes of the longest valid prefix. */
 size_t kvt_utf8_valid(const char *text, size_t length);
-/* Appends text with every ill-formed sequence and every U+0000 replaced by U+FFFD; returns how many. */
+/* Appends text with every ill-formed sequence and every U+0000 replaced by U+FFFD; returns how
+ * many. */
 size_t kvt_utf8_repair(struct kvt_buffer *out, const char *text, size_t length);
 
 #endif

@@ -154,9 +154,9 @@ const struct kvt_contract_member kvt_contract_members[] = {
 static const struct {
     const char *kind, *member, *target_kind;
 } references[] = {
-    {"bin", "dataset_id", "dataset"},   {"entry", "dataset_id", "dataset"},
-    {"response", "run_id", "run"},      {"bin_stats", "run_id", "run"},
-    {"pair_stats", "run_id", "run"},    {"transition", "run_id", "run"},
+    {"bin", "dataset_id", "dataset"}, {"entry", "dataset_id", "dataset"},
+    {"response", "run_id", "run"},    {"bin_stats", "run_id", "run"},
+    {"pair_stats", "run_id", "run"},  {"transition", "run_id", "run"},
 };
 
 /* Ids seen, as "kind:id" keys of one JSON object (jansson's hash table). */
@@ -208,13 +208,14 @@ static int check_members(const json_t *record, const char *kind, struct kvt_erro
         if (!value)
             return kvt_fail(error, KVT_DATA, "%s without member %s", kind, member->path);
         if (!matches(value, member->type))
-            return kvt_fail(error, KVT_DATA, "%s.%s is not of type %s", kind, member->path, member->type);
+            return kvt_fail(error, KVT_DATA, "%s.%s is not of type %s", kind, member->path,
+                            member->type);
     }
     return 0;
 }
 
-static int check_references(struct kvt_contract_state *state, const json_t *record, const char *kind,
-                            struct kvt_error *error)
+static int check_references(struct kvt_contract_state *state, const json_t *record,
+                            const char *kind, struct kvt_error *error)
 {
     char key[256];
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
@@ -223,17 +224,19 @@ static int check_references(struct kvt_contract_state *state, const json_t *reco
         const char *id = kvt_json_text(record, references[i].member, "");
         snprintf(key, sizeof key, "%s:%s", references[i].target_kind, id);
         if (!json_object_get(state->seen, key))
-            return kvt_fail(error, KVT_DATA, "%s.%s names a %s that came on no line before: %s", kind,
-                            references[i].member, references[i].target_kind, id);
+            return kvt_fail(error, KVT_DATA, "%s.%s names a %s that came on no line before: %s",
+                            kind, references[i].member, references[i].target_kind, id);
     }
     char member[64];
     snprintf(member, sizeof member, "%s_id", kind);
-    const char *id = kvt_json_text(record, strcmp(kind, "response") == 0 ? "request_id" : member, NULL);
+    const char *id =
+        kvt_json_text(record, strcmp(kind, "response") == 0 ? "request_id" : member, NULL);
     if (!id)
         return 0;
     snprintf(key, sizeof key, "%s:%s", kind, id);
     if (strcmp(kind, "response") == 0 && json_object_get(state->seen, key))
-        return kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s", id);
+        return kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s",
+                        id);
     json_object_set_new(state->seen, key, json_true());
     return 0;
 }

@@ -45,8 +45,8 @@ static size_t escape_length(const char *text, size_t length, bool *bad)
     if (unit < 0xd800 || unit > 0xdbff)
         return 6;
     uint32_t low;
-    if (length >= 12 && text[6] == '\\' && text[7] == 'u' && hex4(text + 8, length - 8, &low) == 0 &&
-        low >= 0xdc00 && low <= 0xdfff)
+    if (length >= 12 && text[6] == '\\' && text[7] == 'u' &&
+        hex4(text + 8, length - 8, &low) == 0 && low >= 0xdc00 && low <= 0xdfff)
         return 12;
     *bad = true;
     return 6;

@@ -62,7 +62,8 @@ void kvt_member_bool(struct kvt_writer *writer, const char *key, bool value);
 void kvt_member_null(struct kvt_writer *writer, const char *key);
 void kvt_member_json(struct kvt_writer *writer, const char *key, const json_t *value);
 
-/* Reading with a fallback: the member at a dotted path ("telemetry.kv.bytes"), or NULL. Borrowed. */
+/* Reading with a fallback: the member at a dotted path ("telemetry.kv.bytes"), or NULL. Borrowed.
+ */
 json_t *kvt_json_get(const json_t *object, const char *path);
 const char *kvt_json_text(const json_t *object, const char *path, const char *fallback);
 double kvt_json_number(const json_t *object, const char *path, double fallback);

@@ -15,8 +15,8 @@ enum { KVT_KIND_SIZE = 32 };
 struct kvt_line {
     const char *data;
     size_t length;
-    const char *source; /* file name, or "stdin" */
-    size_t number;      /* from 1 */
+    const char *source;       /* file name, or "stdin" */
+    size_t number;            /* from 1 */
     char kind[KVT_KIND_SIZE]; /* member "kind"; "" for an object without one and for empty lines */
 };
 

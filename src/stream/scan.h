@@ -19,11 +19,10 @@ struct kvt_member {
 };
 
 /*
- * Visits the top-level members of an object line in order. Zero-initialise `at` with the line start:
- *     struct kvt_scan scan; kvt_scan_start(&scan, line, length);
- *     while (kvt_scan_next(&scan, &member)) ...
- *     if (scan.bad) ... the line is not one complete object
- * Strings and brackets are balanced; scalars are not checked.
+ * Visits the top-level members of an object line in order. Zero-initialise `at` with the line
+ * start: struct kvt_scan scan; kvt_scan_start(&scan, line, length); while (kvt_scan_next(&scan,
+ * &member)) ... if (scan.bad) ... the line is not one complete object Strings and brackets are
+ * balanced; scalars are not checked.
  */
 struct kvt_scan {
     const char *at;

@@ -14,8 +14,8 @@ static _Noreturn void give_up(struct kvt_stage *stage, enum kvt_exit code, const
     kvt_die(code, "%s", text);
 }
 
-void kvt_stage_open(struct kvt_stage *stage, const char *name, const struct kvt_stage_options *options,
-                    const struct kvt_arguments *arguments)
+void kvt_stage_open(struct kvt_stage *stage, const char *name,
+                    const struct kvt_stage_options *options, const struct kvt_arguments *arguments)
 {
     *stage = (struct kvt_stage){.name = name, .no_meta = options->no_meta != 0};
     kvt_reader_open(&stage->reader, arguments->files, arguments->n_files);
@@ -92,7 +92,8 @@ int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
 static bool own_meta(const struct kvt_stage *stage, const struct kvt_line *line)
 {
     struct kvt_member member;
-    if (strcmp(line->kind, "meta") != 0 || !kvt_scan_find(line->data, line->length, "stage", &member))
+    if (strcmp(line->kind, "meta") != 0 ||
+        !kvt_scan_find(line->data, line->length, "stage", &member))
         return false;
     size_t length = strlen(stage->name);
     return member.value_length == length + 2 && memcmp(member.value + 1, stage->name, length) == 0;
@@ -141,7 +142,8 @@ void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data,
         kvt_stage_flush(stage);
 }
 
-void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind, const struct kvt_buffer *record)
+void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind,
+                           const struct kvt_buffer *record)
 {
     kvt_stage_emit(stage, kind, record->data, record->length);
 }
@@ -153,7 +155,8 @@ void kvt_stage_copy(struct kvt_stage *stage, const struct kvt_line *line)
 
 static int by_kind(const void *a, const void *b)
 {
-    return strcmp(((const struct kvt_kind_count *)a)->kind, ((const struct kvt_kind_count *)b)->kind);
+    return strcmp(((const struct kvt_kind_count *)a)->kind,
+                  ((const struct kvt_kind_count *)b)->kind);
 }
 
 static void write_counts(struct kvt_writer *writer, const struct kvt_stage *stage, bool out)

@@ -1,7 +1,7 @@
 /*
- * stream/stage.h: what every filter of the pipeline does besides its own work: read lines, copy what
- * it does not own, drop what it is about to make again, set bad lines aside, count, and end with a
- * `meta` record. See kvt-stream(5).
+ * stream/stage.h: what every filter of the pipeline does besides its own work: read lines, copy
+ * what it does not own, drop what it is about to make again, set bad lines aside, count, and end
+ * with a `meta` record. See kvt-stream(5).
  *
  *     struct kvt_stage stage;
  *     kvt_stage_open(&stage, "kvt-score", &common, &arguments);
@@ -29,12 +29,24 @@ struct kvt_stage_options {
     int no_meta;          /* --no-meta */
 };
 
-#define KVT_STAGE_OPTIONS(common)                                                                   \
-    {KVT_OPTION_TEXT, 'c', "config", &(common).config, "FILE", "settings (JSON) [the stream's]", 0}, \
-        {KVT_OPTION_TEXT, 0, "skip-bad", &(common).skip_bad, "FILE",                                \
-         "set bad lines aside in FILE instead of stopping", 0},                                     \
-    {                                                                                               \
-        KVT_OPTION_FLAG, 0, "no-meta", &(common).no_meta, 0, "do not end with a meta record", 0     \
+#define KVT_STAGE_OPTIONS(common)                                                                  \
+    {                                                                                              \
+        KVT_OPTION_TEXT,                                                                           \
+        'c',                                                                                       \
+        "config",                                                                                  \
+        &(common).config,                                                                          \
+        "FILE",                                                                                    \
+        "settings (JSON) [the stream's]",                                                          \
+        0},                                                                                        \
+        {KVT_OPTION_TEXT,                                                                          \
+         0,                                                                                        \
+         "skip-bad",                                                                               \
+         &(common).skip_bad,                                                                       \
+         "FILE",                                                                                   \
+         "set bad lines aside in FILE instead of stopping",                                        \
+         0},                                                                                       \
+    {                                                                                              \
+        KVT_OPTION_FLAG, 0, "no-meta", &(common).no_meta, 0, "do not end with a meta record", 0    \
     }
 
 enum { KVT_STAGE_KINDS = 24 };
@@ -51,7 +63,8 @@ struct kvt_stage {
     const char *skip_path;
     size_t n_skipped;
     bool no_meta;
-    bool kind_first;  /* only a first member `kind` makes a record (kvt-bin: questions may have one) */
+    bool kind_first;  /* only a first member `kind` makes a record (kvt-bin: questions may have one)
+                       */
     bool flush_lines; /* flush after every emitted line (kvt-infer) */
     struct kvt_sha256 input_hash;
     struct kvt_kind_count counts[KVT_STAGE_KINDS];
@@ -61,27 +74,29 @@ struct kvt_stage {
 };
 
 /*
- * Handles one line: emits whatever takes its place. Returns 0, or -1 with *error set when the LINE is
- * bad (the stage then stops with "source:number: text", or sets it aside under --skip-bad).
+ * Handles one line: emits whatever takes its place. Returns 0, or -1 with *error set when the LINE
+ * is bad (the stage then stops with "source:number: text", or sets it aside under --skip-bad).
  */
 typedef int (*kvt_line_handler)(struct kvt_stage *stage, const struct kvt_line *line, void *context,
                                 struct kvt_error *error);
 
 /* A route with a NULL handler drops the kind. The list ends with a NULL kind; the handler of that
- * last row, if any, gets objects without a kind (kvt-bin's question rows); without one they are copied. */
+ * last row, if any, gets objects without a kind (kvt-bin's question rows); without one they are
+ * copied. */
 struct kvt_route {
     const char *kind;
     kvt_line_handler handler;
 };
 
-void kvt_stage_open(struct kvt_stage *stage, const char *name, const struct kvt_stage_options *options,
-                    const struct kvt_arguments *arguments);
+void kvt_stage_open(struct kvt_stage *stage, const char *name,
+                    const struct kvt_stage_options *options, const struct kvt_arguments *arguments);
 void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context);
 /* Reads one line and finds its kind; skips and reports bad ones. 1, or 0 at the end of input. */
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line);
 /* Writes one record (no newline in it) and the newline. `kind` is for the counts. */
 void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length);
-void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind, const struct kvt_buffer *record);
+void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind,
+                           const struct kvt_buffer *record);
 void kvt_stage_copy(struct kvt_stage *stage, const struct kvt_line *line);
 /* A line that cannot be used: ends the process with exit 1, or sets the line aside and returns. */
 void kvt_stage_bad(struct kvt_stage *stage, const struct kvt_line *line, const char *text);

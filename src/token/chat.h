@@ -1,8 +1,8 @@
 /*
- * token/chat.h: chat messages to the token ids a server would see. A chat template is a Jinja program;
- * this is not a Jinja interpreter but a table of the templates in common use (recognised by their
- * markers), plus the `kvt.chat.user_prefix` / `kvt.chat.generation_prompt` keys a GGUF may carry. A
- * template that is not recognised is refused by name, never approximated.
+ * token/chat.h: chat messages to the token ids a server would see. A chat template is a Jinja
+ * program; this is not a Jinja interpreter but a table of the templates in common use (recognised
+ * by their markers), plus the `kvt.chat.user_prefix` / `kvt.chat.generation_prompt` keys a GGUF may
+ * carry. A template that is not recognised is refused by name, never approximated.
  */
 #ifndef KVT_TOKEN_CHAT_H
 #define KVT_TOKEN_CHAT_H
@@ -26,9 +26,9 @@ struct kvt_chat_message {
 };
 
 struct kvt_chat_prompt {
-    struct kvt_token_ids tokens;  /* BOS included where the model wants one */
-    size_t context_end;  /* tokens wholly inside everything up to the end of the first part of the last
-                            user message; 0 when that message had one part */
+    struct kvt_token_ids tokens; /* BOS included where the model wants one */
+    size_t context_end;  /* tokens wholly inside everything up to the end of the first part of the
+                            last  user message; 0 when that message had one part */
     size_t question_end; /* tokens before the generation prompt (the assistant header) */
 };
 

@@ -1,8 +1,8 @@
 /*
  * token/tokenizer.h: text to token ids, exactly as the model's own tokenizer does it. Loads a GGUF
- * vocabulary, a Hugging Face tokenizer.json or a tiktoken rank file; refuses by name what it cannot do
- * exactly. A tokenizer is immutable after loading and may be used from several threads, each with its
- * own struct kvt_token_ids.
+ * vocabulary, a Hugging Face tokenizer.json or a tiktoken rank file; refuses by name what it cannot
+ * do exactly. A tokenizer is immutable after loading and may be used from several threads, each
+ * with its own struct kvt_token_ids.
  */
 #ifndef KVT_TOKEN_TOKENIZER_H
 #define KVT_TOKEN_TOKENIZER_H
@@ -48,8 +48,8 @@ bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer);
 bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer);
 bool kvt_tokenizer_ends(const struct kvt_tokenizer *tokenizer, int32_t id); /* EOS, EOT… */
 bool kvt_tokenizer_is_control(const struct kvt_tokenizer *tokenizer, int32_t id);
-/* The bytes a token stands for in output text (not necessarily whole UTF-8). Owned by the tokenizer.
- * Out-of-range ids and control tokens give length 0. */
+/* The bytes a token stands for in output text (not necessarily whole UTF-8). Owned by the
+ * tokenizer. Out-of-range ids and control tokens give length 0. */
 const char *kvt_tokenizer_bytes(const struct kvt_tokenizer *tokenizer, int32_t id, size_t *length);
 /* SHA-256 of the file it was loaded from. */
 const char *kvt_tokenizer_sha256(const struct kvt_tokenizer *tokenizer);

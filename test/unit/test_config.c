@@ -22,21 +22,25 @@ int main(void)
     struct kvt_buffer built_in = {0}, written = {0};
     kvt_json_write(&built_in, defaults);
     kvt_json_write(&written, file);
-    is_text(kvt_buffer_string(&written), kvt_buffer_string(&built_in), "config/default.json says what is built in (make defaults)");
+    is_text(kvt_buffer_string(&written), kvt_buffer_string(&built_in),
+            "config/default.json says what is built in (make defaults)");
     kvt_buffer_free(&built_in);
     kvt_buffer_free(&written);
     json_decref(file);
 
     is_text(complaint("{\"kv\":{\"budget\":[1]}}"),
             "x.json: unknown key kv.budget; the nearest valid key is kv.budgets", "a misspelt key");
-    is_text(complaint("{\"kv\":{\"budgets\":\"1.0\"}}"), "x.json: kv.budgets must be an array of numbers",
-            "a wrong type");
+    is_text(complaint("{\"kv\":{\"budgets\":\"1.0\"}}"),
+            "x.json: kv.budgets must be an array of numbers", "a wrong type");
     is_text(complaint("{\"kv\":{\"budget_unit\":\"percent\"}}"),
-            "x.json: kv.budget_unit is \"percent\"; it must be one of fraction|tokens", "a wrong choice");
+            "x.json: kv.budget_unit is \"percent\"; it must be one of fraction|tokens",
+            "a wrong choice");
     is_text(complaint("{\"kv\":3}"), "x.json: kv must be an object", "a section that is no object");
-    is_text(complaint("{\"seed\":null}"), "x.json: seed must be a whole number", "null where it is not allowed");
+    is_text(complaint("{\"seed\":null}"), "x.json: seed must be a whole number",
+            "null where it is not allowed");
     is_text(complaint("{\"dataset\":{\"n_per_bin\":[5,-1]}}"),
-            "x.json: dataset.n_per_bin must be a whole number or an array of whole numbers, none negative",
+            "x.json: dataset.n_per_bin must be a whole number or an array of whole numbers, none "
+            "negative",
             "a negative count");
     is_text(complaint("{\"engine\":{\"extra_body\":{\"any\":{\"thing\":1}}}}"), "",
             "free-form objects are not checked");
@@ -49,7 +53,8 @@ int main(void)
                         json_integer(1));
     kvt_config_merge(defaults, over);
     is_int(kvt_json_integer(defaults, "kv.window", -1), 16, "sections merge by key");
-    is_text(kvt_json_text(defaults, "kv.policy", ""), "snapkv", "what the overlay does not name stays");
+    is_text(kvt_json_text(defaults, "kv.policy", ""), "snapkv",
+            "what the overlay does not name stays");
     ok(!kvt_json_get(defaults, "engine.extra_body.a") &&
            kvt_json_integer(defaults, "engine.extra_body.b", 0) == 2,
        "free-form objects are replaced whole");

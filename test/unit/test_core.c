@@ -18,7 +18,8 @@ static void test_sha256(void)
     kvt_sha256_start(&hash);
     kvt_sha256_add(&hash, "abc", 3);
     kvt_sha256_hex(&hash, hex);
-    is_text(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "SHA-256 of abc");
+    is_text(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "SHA-256 of abc");
     kvt_sha256_start(&hash);
     for (int i = 0; i < 1000000; i += 8)
         kvt_sha256_add(&hash, "aaaaaaaa", 8);
@@ -78,11 +79,19 @@ static void test_utf8(void)
     is_int(kvt_utf8_decode("\xc0\x80", 2, &c), -1, "overlong NUL");
     is_int(kvt_utf8_decode("\xed\xa0\x80", 3, &c), -1, "a surrogate");
     is_int(kvt_utf8_decode("\xf4\x90\x80\x80", 4, &c), -1, "above U+10FFFF");
-    is_int(kvt_utf8_decode("\xf0\x9f\x98", 3, &c), -3, "a truncated sequence is one maximal subpart");
+    is_int(kvt_utf8_decode("\xf0\x9f\x98", 3, &c), -3,
+           "a truncated sequence is one maximal subpart");
     struct kvt_buffer out = {0};
     /* Python: b'a\xf0\x9f\x98b\xff\x00'.decode(errors="replace") with U+0000 replaced too */
-    is_int(kvt_utf8_repair(&out, "a\xf0\x9f\x98" "b\xff\0", 7), 3, "three repairs");
-    is_text(out.data, "a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd", "repaired text");
+    is_int(kvt_utf8_repair(&out,
+                           "a\xf0\x9f\x98"
+                           "b\xff\0",
+                           7),
+           3, "three repairs");
+    is_text(out.data,
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd\xef\xbf\xbd",
+            "repaired text");
     kvt_buffer_free(&out);
     char bytes[4];
     int round_trip = 1;

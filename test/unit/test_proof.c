@@ -37,17 +37,23 @@ int main(void)
     is_int(matches(1000, 1200, 0, "fraction", 1), 0, "more than the prompt is no match");
     is_int(matches(1000, (double)NAN, 0, "fraction", .2), -1, "nothing reported");
     is_int(matches(1000, 98, 2, "tokens", 96), 1, "capacity and tail");
-    is_int(matches(1000, 96, 2, "tokens", 96), 1, "a policy that goes on evicting holds its capacity");
+    is_int(matches(1000, 96, 2, "tokens", 96), 1,
+           "a policy that goes on evicting holds its capacity");
     is_int(matches(1000, 100, 2, "tokens", 96), 0, "more than capacity and tail");
     is_int(matches(1000, 90, 2, "tokens", 96), 0, "less than the capacity");
     is_int(matches(80, 80, 2, "tokens", 96), 1, "a prompt shorter than the capacity stays whole");
     is_text(judged(1000, 200, 0, KVT_EVIDENCE_CHANGED), "proven", "count and changed answers");
     is_text(judged(1000, 200, 0, KVT_EVIDENCE_NONE), "reported", "a count alone");
-    is_text(judged(1000, 200, 0, KVT_EVIDENCE_UNCHANGED), "contradicted", "a count, but nothing changes");
-    is_text(judged(1000, (double)NAN, 0, KVT_EVIDENCE_CHANGED), "behavioural", "changed answers alone");
+    is_text(judged(1000, 200, 0, KVT_EVIDENCE_UNCHANGED), "contradicted",
+            "a count, but nothing changes");
+    is_text(judged(1000, (double)NAN, 0, KVT_EVIDENCE_CHANGED), "behavioural",
+            "changed answers alone");
     is_text(judged(1000, (double)NAN, 0, KVT_EVIDENCE_NONE), "unproven", "neither");
-    is_text(judged(1000, 1000, 0, KVT_EVIDENCE_CHANGED), "contradicted", "the count of a full cache");
-    is_text(judged(1000, 1000, 1, KVT_EVIDENCE_NONE), "proven", "the reference needs only a full count");
-    is_text(judged(1000, 900, 1, KVT_EVIDENCE_CHANGED), "contradicted", "a reference that is not full");
+    is_text(judged(1000, 1000, 0, KVT_EVIDENCE_CHANGED), "contradicted",
+            "the count of a full cache");
+    is_text(judged(1000, 1000, 1, KVT_EVIDENCE_NONE), "proven",
+            "the reference needs only a full count");
+    is_text(judged(1000, 900, 1, KVT_EVIDENCE_CHANGED), "contradicted",
+            "a reference that is not full");
     return tap_done();
 }

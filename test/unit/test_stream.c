@@ -28,7 +28,8 @@ static void test_numbers(void)
     kvt_random_seed(&random, 3);
     int same = 1;
     for (int i = 0; i < 100000; i++) {
-        double x = (kvt_random_double(&random) - .5) * pow(10, kvt_random_bounded(&random, 40) - 20.0);
+        double x =
+            (kvt_random_double(&random) - .5) * pow(10, kvt_random_bounded(&random, 40) - 20.0);
         same &= strtod(formatted(x), NULL) == x;
     }
     ok(same, "100,000 random numbers read back exactly");
@@ -50,16 +51,21 @@ static const char *rewritten(const char *text, size_t length, size_t *replaced)
 static void test_json(void)
 {
     size_t n;
-    is_text(rewritten("{\"b\": 0.2, \"a\": [1, null, true]}", 32, &n), "{\"b\":0.2,\"a\":[1,null,true]}",
-            "order and numbers are kept");
+    is_text(rewritten("{\"b\": 0.2, \"a\": [1, null, true]}", 32, &n),
+            "{\"b\":0.2,\"a\":[1,null,true]}", "order and numbers are kept");
     is_int(n, 0, "nothing was replaced");
-    is_text(rewritten("\"a\\u0000b\"", 10, &n), "\"a\xef\xbf\xbd" "b\"", "U+0000 becomes U+FFFD");
+    is_text(rewritten("\"a\\u0000b\"", 10, &n),
+            "\"a\xef\xbf\xbd"
+            "b\"",
+            "U+0000 becomes U+FFFD");
     is_int(n, 1, "and is counted");
     is_text(rewritten("\"\\ud83d\\ude00\"", 14, &n), "\"\xf0\x9f\x98\x80\"", "a surrogate pair");
     is_int(n, 0, "is one code point");
-    is_text(rewritten("\"\\ud83dx\\udc00\"", 15, &n), "\"\xef\xbf\xbdx\xef\xbf\xbd\"", "lone surrogates");
+    is_text(rewritten("\"\\ud83dx\\udc00\"", 15, &n), "\"\xef\xbf\xbdx\xef\xbf\xbd\"",
+            "lone surrogates");
     is_int(n, 2, "are both replaced");
-    is_text(rewritten("\"\\\\ud83d\"", 9, &n), "\"\\\\ud83d\"", "an escaped backslash is no escape");
+    is_text(rewritten("\"\\\\ud83d\"", 9, &n), "\"\\\\ud83d\"",
+            "an escaped backslash is no escape");
     is_text(rewritten("\"\xff\"", 3, &n), "\"\xef\xbf\xbd\"", "invalid UTF-8");
     ok(strncmp(rewritten("{\"a\":", 5, &n), "not JSON", 8) == 0, "a torn object is refused");
     struct kvt_buffer out = {0};
@@ -79,7 +85,8 @@ static void test_json(void)
     kvt_write_end(&w);
     kvt_member_number(&w, "n", .5);
     kvt_write_end(&w);
-    is_text(out.data, "{\"kind\":\"x\",\"list\":[1,{},null],\"n\":0.5}", "the writer places commas");
+    is_text(out.data, "{\"kind\":\"x\",\"list\":[1,{},null],\"n\":0.5}",
+            "the writer places commas");
     kvt_buffer_free(&out);
 }
 
@@ -103,24 +110,29 @@ static const char *spliced(const char *line, const char *members)
 static void test_scan(void)
 {
     is_text(kind_of("{\"kind\":\"response\",\"a\":1}"), "response", "kind first");
-    is_text(kind_of(" {\"a\":{\"kind\":\"no\"},\"b\":\"}\\\"\",\"kind\" : \"yes\"} "), "yes", "kind last");
-    is_text(kind_of("{\"kind\":\"cut\",\"a\":["), "cut", "the kind of a torn line can still be told");
+    is_text(kind_of(" {\"a\":{\"kind\":\"no\"},\"b\":\"}\\\"\",\"kind\" : \"yes\"} "), "yes",
+            "kind last");
+    is_text(kind_of("{\"kind\":\"cut\",\"a\":["), "cut",
+            "the kind of a torn line can still be told");
     is_text(kind_of("{}"), "(none)", "no kind");
     is_text(kind_of("{\"kind\":5}"), "(none)", "a kind that is no string");
     is_text(kind_of("[1]"), "(bad)", "an array");
     is_text(kind_of("{\"a\" 1}"), "(bad)", "no colon");
     is_text(kind_of("{\"a\":1"), "(bad)", "no closing brace");
-    is_text(spliced("{\"kind\":\"r\",\"x\":0.20}", "\"score\":1"), "{\"kind\":\"r\",\"x\":0.20,\"score\":1}",
-            "members go before the last brace");
-    is_text(spliced("{\"score\":{\"a\":[1,\"}\"]}, \"x\":1,\"failure\":null,\"y\":2}", "\"score\":2"),
-            "{\"x\":1,\"y\":2,\"score\":2}", "old members are taken away");
-    is_text(spliced("{\"kind\":\"r\",\"score\":1,\"failure\":null}", "\"score\":2,\"failure\":null"),
-            "{\"kind\":\"r\",\"score\":2,\"failure\":null}", "splicing again changes nothing else");
+    is_text(spliced("{\"kind\":\"r\",\"x\":0.20}", "\"score\":1"),
+            "{\"kind\":\"r\",\"x\":0.20,\"score\":1}", "members go before the last brace");
+    is_text(
+        spliced("{\"score\":{\"a\":[1,\"}\"]}, \"x\":1,\"failure\":null,\"y\":2}", "\"score\":2"),
+        "{\"x\":1,\"y\":2,\"score\":2}", "old members are taken away");
+    is_text(
+        spliced("{\"kind\":\"r\",\"score\":1,\"failure\":null}", "\"score\":2,\"failure\":null"),
+        "{\"kind\":\"r\",\"score\":2,\"failure\":null}", "splicing again changes nothing else");
     is_text(spliced("{\"score\":1}", "\"score\":2"), "{\"score\":2}", "the only member");
     is_text(spliced("{}", "\"score\":2"), "{\"score\":2}", "an empty object");
     is_text(spliced("{\"a\":1}", ""), "{\"a\":1}", "nothing to add");
     is_text(spliced("{\"a\":1} x", "\"b\":1"), "(bad)", "text after the object");
-    is_text(spliced("{\"a\":\"\\\\\"}", "\"b\":1"), "{\"a\":\"\\\\\",\"b\":1}", "a value that ends in a backslash");
+    is_text(spliced("{\"a\":\"\\\\\"}", "\"b\":1"), "{\"a\":\"\\\\\",\"b\":1}",
+            "a value that ends in a backslash");
 }
 
 int main(void)
