@@ -126,6 +126,13 @@ PARITY ?=
 parity: build test-programs ## compare with reference data under PARITY=DIR; skips what is absent
 	$(TEST_ENV) PARITY=$(PARITY) prove --verbose --exec bash $(sort $(wildcard test/parity/*))
 
+# A folder of published predictions as one table: make audit PRED=FOLDER [AUDIT=--format=kvpress]
+PRED ?=
+AUDIT ?=
+.PHONY: audit
+audit: build ## published predictions under PRED=DIR: means reproduced, loss, churn, no-ops, repeated rows
+	@KVT_BIN=$(abspath $(BIN)) scripts/audit $(AUDIT) $(PRED)
+
 clean: ## remove what was built (never runs/)
 	rm -rf bin build
 

@@ -309,6 +309,14 @@ static void report_rows(const struct run *run, const char *task, bool questions)
     kvt_buffer_free(&rows);
 }
 
+static size_t count_dropped(const struct kvt_pairing *pairing)
+{
+    size_t dropped = 0;
+    for (size_t i = 0; i < pairing->count; i++)
+        dropped += pairing->rows[i].dropped;
+    return dropped;
+}
+
 static void pair_run(struct import *import, struct run *run)
 {
     const struct dataset *dataset = &import->datasets[run->dataset];
@@ -316,16 +324,21 @@ static void pair_run(struct import *import, struct run *run)
     size_t known = known_questions(dataset->record.task);
     kvt_pairing_identify(&run->pairing, dataset->record.id);
     report_rows(run, dataset->record.task, import->questions.count > 0);
+    run->record.format = format_name;
+    run->record.n_rows = run->pairing.count;
+    run->record.n_repeated = kvt_pairing_repeats(&run->pairing, known).certain;
+    run->record.joined = import->questions.manifest ? "manifest"
+                         : import->questions.count  ? "questions"
+                         : run->pairing.with_ids    ? "id"
+                                                    : "golds";
     if (dedupe)
         kvt_pairing_dedupe(&run->pairing, known);
     if (import->questions.count &&
         kvt_questions_join(&import->questions, &run->pairing, &error) != 0)
         kvt_die_error(&error);
-    for (size_t i = 0; i < run->pairing.count; i++) {
-        struct kvt_paired *row = &run->pairing.rows[i];
-        if (!(import->questions.manifest && row->entry_id[0]))
-            row->entry_id[0] = '\0'; /* dropping changes occurrences, joining keys */
-    }
+    run->record.n_dropped = count_dropped(&run->pairing);
+    for (size_t i = 0; i < run->pairing.count && !import->questions.manifest; i++)
+        run->pairing.rows[i].entry_id[0] = '\0'; /* dropping changes occurrences, joining keys */
     kvt_pairing_identify(&run->pairing, dataset->record.id);
 }
 

@@ -138,6 +138,14 @@ void kvt_import_write_run(struct kvt_buffer *out, const struct kvt_import_run *r
     kvt_member_string(&writer, "model_name", run->model);
     kvt_member_string(&writer, "created_at", run->dataset->date);
     write_unobservable(&writer);
+    kvt_write_key(&writer, "import");
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "format", run->format);
+    kvt_member_string(&writer, "joined_by", run->joined);
+    kvt_member_integer(&writer, "rows", (long long)run->n_rows);
+    kvt_member_integer(&writer, "repeated", (long long)run->n_repeated);
+    kvt_member_integer(&writer, "dropped", (long long)run->n_dropped);
+    kvt_write_end(&writer);
     kvt_write_end(&writer);
 }
 

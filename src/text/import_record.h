@@ -29,6 +29,9 @@ struct kvt_import_run {
     const char *compress_after; /* or NULL */
     double budget;
     bool reference;
+    const char *format,
+        *joined; /* how rows found their entries: id, golds, questions or manifest */
+    size_t n_rows, n_repeated, n_dropped;
     char id[KVT_IMPORT_ID_SIZE];
 };
 

@@ -89,16 +89,13 @@ static double kept_share(double ratio)
     return round((1 - ratio) * 1e9) / 1e9;
 }
 
-void kvt_names_longbench(const char *path, const char *settings, struct kvt_hints *hints)
+/* "snapkv-1024", "h2o_0.5", "full": a directory that names a policy and its budget. */
+static bool read_run_name(const char *path, size_t up, struct kvt_hints *hints)
 {
-    (void)settings;
     size_t length;
-    const char *name = stem_of(path, &length);
-    if (name)
-        keep(&hints->task, name, length, false);
-    name = part_of(path, 1, &length);
+    const char *name = part_of(path, up, &length);
     if (!name)
-        return;
+        return false;
     size_t cut = length; /* before the last "-" or "_" */
     while (cut > 0 && name[cut - 1] != '-' && name[cut - 1] != '_')
         cut--;
@@ -106,13 +103,25 @@ void kvt_names_longbench(const char *path, const char *settings, struct kvt_hint
     if (cut > 1 && read_number(name + cut, length - cut, &number)) {
         set_policy(hints, name, cut - 1);
         set_budget(hints, number);
-        return;
+        return true;
     }
     char *lower = NULL;
     keep(&lower, name, length, true);
-    if (kvt_policy_is_full(lower))
+    bool full = kvt_policy_is_full(lower);
+    if (full)
         set_policy(hints, name, length);
     free(lower);
+    return full;
+}
+
+void kvt_names_longbench(const char *path, const char *settings, struct kvt_hints *hints)
+{
+    (void)settings;
+    size_t length;
+    const char *name = stem_of(path, &length);
+    if (name)
+        keep(&hints->task, name, length, false);
+    read_run_name(path, 1, hints);
 }
 
 /* The value of a top-level "key: value" line of simple YAML, without quotes; NULL if absent or
@@ -227,6 +236,8 @@ void kvt_names_lm_eval(const char *path, const char *settings, struct kvt_hints 
         }
     if (name)
         keep(&hints->task, name, length, false);
+    if (!read_run_name(path, 1, hints)) /* RUN/samples_... or RUN/MODEL/samples_... */
+        read_run_name(path, 2, hints);
 }
 
 void kvt_names_kvcache_factory(const char *path, const char *settings, struct kvt_hints *hints)
@@ -264,8 +275,9 @@ void kvt_names_ruler(const char *path, const char *settings, struct kvt_hints *h
     if (name)
         keep(&hints->task, name, length, false);
     name = part_of(path, 1, &length);
-    if (name && length == 4 && memcmp(name, "pred", 4) == 0)
-        name = part_of(path, 2, &length);
+    size_t up = name && length == 4 && memcmp(name, "pred", 4) == 0 ? 2 : 1;
+    name = part_of(path, up, &length);
     if (name)
         read_number(name, length, &hints->length);
+    read_run_name(path, up + 1, hints);
 }

@@ -10,11 +10,11 @@ void kvt_names_longbench(const char *path, const char *settings, struct kvt_hint
 /* DATASET__DATADIR__MODEL__PRESS__RATIO/predictions.csv (or .csv itself), config.yaml's settings
  * first */
 void kvt_names_kvpress(const char *path, const char *settings, struct kvt_hints *hints);
-/* samples_TASK_2024-06-01T10-00-00.000000.jsonl */
+/* RUN/samples_TASK_2024-06-01T10-00-00.000000.jsonl, RUN as for longbench */
 void kvt_names_lm_eval(const char *path, const char *settings, struct kvt_hints *hints);
 /* MODEL_CAPACITY/TASK/METHOD.json, MODEL_CAPACITY/LENGTH/TASK/METHOD.json */
 void kvt_names_kvcache_factory(const char *path, const char *settings, struct kvt_hints *hints);
-/* LENGTH/pred/TASK.jsonl */
+/* RUN/LENGTH/pred/TASK.jsonl */
 void kvt_names_ruler(const char *path, const char *settings, struct kvt_hints *hints);
 
 #endif

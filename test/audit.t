@@ -1,0 +1,40 @@
+#!/bin/bash
+# scripts/audit: a folder of predictions becomes one table.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+folder=$scratch/preds
+mkdir -p "$folder"/{full,nothing-0.5,cut-0.2}
+rows() { # JQ expression for the prediction of row .
+    jq -nc 'range(200) | {pred:('"$1"'),answers:["word\(.) gold"],all_classes:null,length:(1000 + 7 * .)}'
+}
+rows '"word\(.) gold"' >"$folder/full/narrativeqa.jsonl"
+rows '"word\(.) gold"' >"$folder/nothing-0.5/narrativeqa.jsonl"
+rows 'if . % 2 == 0 then "word\(.) gold" else "something else" end' >"$folder/cut-0.2/narrativeqa.jsonl"
+head -n 3 "$folder/cut-0.2/narrativeqa.jsonl" >"$scratch/head"
+cat "$folder/cut-0.2/narrativeqa.jsonl" >>"$scratch/head"
+cp "$scratch/head" "$folder/cut-0.2/narrativeqa.jsonl"
+echo '{"narrativeqa": 100.0}' >"$folder/full/result.json"
+echo '{"narrativeqa": 50.25}' >"$folder/cut-0.2/result.json"
+jq -nc 'range(6) | {pred:"tide",answers:["diet"],all_classes:null,length:1000}' >"$folder/full/lcc.jsonl"
+jq -nc 'range(6) | {pred:"x",answers:["\u4e00"],all_classes:null,length:1000}' >"$folder/full/dureader.jsonl"
+difflib=$(kvt-import -f longbench "$folder/full/lcc.jsonl" 2>/dev/null | kvt-score --code-sim=indel --no-meta | jq -s 'map(select(.kind == "response") | .score.value) | 10000 * add / length | round / 100')
+echo "{\"full\":{\"lcc\":{\"mean\":$difflib}}}" >"$folder/expected.json"
+
+ok "runs" scripts/audit --bins=2 --stream="$scratch/stream" "$folder"
+table=$scratch/.out
+line() { grep "| $1 " "$table"; }
+like "a published mean comes out" "$(line 'narrativeqa | full')" '\| 200 \| 0 \| 100.00 \| reproduced \|.*reference'
+like "an identical run is named a no-op" "$(line 'narrativeqa | nothing-0.5')" '\| 0.00 \| 0 / 0 \| 0% \|.*no-op'
+like "repeated rows are counted, and the mean that includes them comes out" "$(line 'narrativeqa | cut-0.2')" '\| 203 \| 3 \| 50.25 \| reproduced \|'
+like "loss and churn are of the 200 pairs" "$(line 'narrativeqa | cut-0.2')" '\| 50.00 \| 100 / 0 \| 50% \|'
+like "a code_sim mean of the other backend is recognised" "$(line 'lcc | full')" "$difflib, reproduced with indel"
+like "tasks that are not scored are named" "$(cat "$table")" 'Rows not scored: 6 .*dureader'
+like "repeated rows are named" "$(cat "$table")" '203 rows of narrativeqa, 3 repeated: row 4 \(as 1\)'
+ok "the stream it kept renders" kvt-lint "$scratch/stream"
+ok "--dedupe" scripts/audit --dedupe --bins=2 "$folder"
+like "drops them" "$(line 'narrativeqa | cut-0.2')" '\| 50.00 \| 50.25 \|'
+fails 2 "no folder" scripts/audit
+fails 3 "a folder that is not there" scripts/audit "$scratch/none"
+mkdir "$scratch/empty"
+fails 1 "a folder without predictions" scripts/audit "$scratch/empty"
+done_testing
