@@ -17,8 +17,8 @@ echo '{"narrativeqa": 100.0}' >"$folder/full/result.json"
 echo '{"narrativeqa": 50.25}' >"$folder/cut-0.2/result.json"
 jq -nc 'range(6) | {pred:"tide",answers:["diet"],all_classes:null,length:1000}' >"$folder/full/lcc.jsonl"
 jq -nc 'range(6) | {pred:"x",answers:["\u4e00"],all_classes:null,length:1000}' >"$folder/full/dureader.jsonl"
-difflib=$(kvt-import -f longbench "$folder/full/lcc.jsonl" 2>/dev/null | kvt-score --code-sim=indel --no-meta | jq -s 'map(select(.kind == "response") | .score.value) | 10000 * add / length | round / 100')
-echo "{\"full\":{\"lcc\":{\"mean\":$difflib}}}" >"$folder/expected.json"
+indel=$(kvt-import -f longbench "$folder/full/lcc.jsonl" 2>/dev/null | kvt-score --code-sim=indel --no-meta | jq -s 'map(select(.kind == "response") | .score.value) | 10000 * add / length | round / 100')
+echo "{\"full\":{\"lcc\":{\"mean\":$indel}}}" >"$folder/expected.json"
 
 ok "runs" scripts/audit --bins=2 --stream="$scratch/stream" "$folder"
 table=$scratch/.out
@@ -27,7 +27,7 @@ like "a published mean comes out" "$(line 'narrativeqa | full')" '\| 200 \| 0 \|
 like "an identical run is named a no-op" "$(line 'narrativeqa | nothing-0.5')" '\| 0.00 \| 0 / 0 \| 0% \|.*no-op'
 like "repeated rows are counted, and the mean that includes them comes out" "$(line 'narrativeqa | cut-0.2')" '\| 203 \| 3 \| 50.25 \| reproduced \|'
 like "loss and churn are of the 200 pairs" "$(line 'narrativeqa | cut-0.2')" '\| 50.00 \| 100 / 0 \| 50% \|'
-like "a code_sim mean of the other backend is recognised" "$(line 'lcc | full')" "$difflib, reproduced with indel"
+like "a code_sim mean of the other backend is recognised" "$(line 'lcc | full')" "$indel.00, reproduced with indel"
 like "tasks that are not scored are named" "$(cat "$table")" 'Rows not scored: 6 .*dureader'
 like "repeated rows are named" "$(cat "$table")" '203 rows of narrativeqa, 3 repeated: row 4 \(as 1\)'
 ok "the stream it kept renders" kvt-lint "$scratch/stream"
