@@ -21,7 +21,11 @@ void kvt_attempt_reset(struct kvt_exchange *exchange)
 static void on_event(void *context, const char *name, const char *data, size_t length)
 {
     struct kvt_exchange *exchange = context;
-    kvt_completion_event(&exchange->completion, name, data, length, exchange->transfer.last_byte);
+    double now = exchange->transfer.last_byte;
+    if (exchange->sse.ending)
+        kvt_completion_last_event(&exchange->completion, name, data, length, now);
+    else
+        kvt_completion_event(&exchange->completion, name, data, length, now);
 }
 
 /*
@@ -76,22 +80,19 @@ static void judge_answer(struct kvt_exchange *exchange)
 {
     struct kvt_transfer *transfer = &exchange->transfer;
     long status = transfer->status;
+    if (!exchange->is_document)
+        kvt_sse_end(&exchange->sse);
     if (status < 200 || status > 299) {
-        if (exchange->completion.failure.type) { /* an error in the form of a stream */
-            exchange->failure = exchange->completion.failure;
-            exchange->failure.status = status;
-            exchange->failure.retryable &= kvt_status_retryable(status);
-            return;
-        }
-        kvt_failure_from_body(&exchange->failure, status, kvt_buffer_string(&exchange->document),
-                              exchange->document.length);
+        const char *event =
+            exchange->completion.failure.type ? exchange->completion.failure.message : NULL;
+        kvt_failure_from_body(&exchange->failure, status,
+                              event ? event : kvt_buffer_string(&exchange->document),
+                              event ? strlen(event) : exchange->document.length);
         return;
     }
     if (exchange->is_document)
         kvt_completion_document(&exchange->completion, kvt_buffer_string(&exchange->document),
                                 exchange->document.length, transfer->last_byte);
-    else
-        kvt_sse_end(&exchange->sse);
     if (!exchange->is_document && exchange->completion.n_events == 0 &&
         exchange->document.length > 0 && exchange->sse.n_comments == 0)
         kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, status, true,

@@ -70,6 +70,17 @@ size_t kvt_client_flying(const struct kvt_client *client)
     return client->flying;
 }
 
+static void link_first(struct endpoint *endpoint, struct kvt_exchange *exchange)
+{
+    exchange->previous = NULL;
+    exchange->next = endpoint->first;
+    if (endpoint->first)
+        endpoint->first->previous = exchange;
+    else
+        endpoint->last = exchange;
+    endpoint->first = exchange;
+}
+
 static void link_last(struct endpoint *endpoint, struct kvt_exchange *exchange)
 {
     exchange->next = NULL;
@@ -94,14 +105,24 @@ static void unlink_exchange(struct endpoint *endpoint, struct kvt_exchange *exch
     exchange->next = exchange->previous = NULL;
 }
 
-void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange)
+static struct endpoint *take(struct kvt_client *client, struct kvt_exchange *exchange)
 {
     struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
     exchange->client = client;
     exchange->state = KVT_QUEUED;
     exchange->url = kvt_url_join(endpoint->url, kvt_api_path(exchange->request.api));
-    link_last(endpoint, exchange);
     client->pending++;
+    return endpoint;
+}
+
+void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange)
+{
+    link_last(take(client, exchange), exchange);
+}
+
+void kvt_client_submit_next(struct kvt_client *client, struct kvt_exchange *exchange)
+{
+    link_first(take(client, exchange), exchange);
 }
 
 static bool on_bytes(void *context, const char *bytes, size_t length, double now)
@@ -256,6 +277,7 @@ static void settle(struct kvt_exchange *exchange)
     if (client->options.after)
         client->options.after(exchange, client->options.hook_context);
     kvt_attempt_judge(exchange);
+    kvt_failure_redact(&exchange->failure, client->options.api_key);
     if (!exchange->failure.type) {
         endpoint->answered = true;
         finish_exchange(client, exchange);

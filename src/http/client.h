@@ -74,6 +74,8 @@ struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
                                    const struct kvt_url *endpoints, size_t n_endpoints,
                                    struct kvt_error *error);
 void kvt_client_submit(struct kvt_client *client, struct kvt_exchange *exchange);
+/* The same, ahead of all that waits. */
+void kvt_client_submit_next(struct kvt_client *client, struct kvt_exchange *exchange);
 /*
  * Sends what may be sent, moves bytes, and calls `done` for what ended; waits up to `wait` seconds.
  * `extra` is a descriptor whose readability ends the wait, or -1. Returns -1 with *error set when

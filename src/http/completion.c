@@ -166,6 +166,19 @@ void kvt_completion_event(struct kvt_completion *completion, const char *name, c
     json_decref(value);
 }
 
+void kvt_completion_last_event(struct kvt_completion *completion, const char *name,
+                               const char *data, size_t length, double now)
+{
+    struct kvt_error ignored;
+    json_t *value = kvt_json_parse(data, length, NULL, &ignored);
+    bool whole_event = value || (length >= 6 && memcmp(data, "[DONE]", 6) == 0);
+    json_decref(value);
+    if (whole_event)
+        kvt_completion_event(completion, name, data, length, now);
+    else
+        completion->streamed = true;
+}
+
 void kvt_completion_document(struct kvt_completion *completion, const char *text, size_t length,
                              double now)
 {

@@ -39,6 +39,9 @@ struct kvt_completion {
 /* One event of a stream; `now` is when its bytes arrived. */
 void kvt_completion_event(struct kvt_completion *completion, const char *name, const char *data,
                           size_t length, double now);
+/* The same for an event that the end of the stream cut short: it counts only if it is whole. */
+void kvt_completion_last_event(struct kvt_completion *completion, const char *name,
+                               const char *data, size_t length, double now);
 /* A whole JSON answer. */
 void kvt_completion_document(struct kvt_completion *completion, const char *text, size_t length,
                              double now);

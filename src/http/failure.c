@@ -152,6 +152,16 @@ bool kvt_failure_in(const json_t *value)
     return json_object_get(value, "detail") && !json_object_get(value, "choices");
 }
 
+void kvt_failure_redact(struct kvt_failure *failure, const char *secret)
+{
+    size_t length = secret ? strlen(secret) : 0;
+    char *at;
+    while (length >= 8 && (at = strstr(failure->message, secret)) != NULL) {
+        memcpy(at, "[key]", 5);
+        memmove(at + 5, at + length, strlen(at + length) + 1);
+    }
+}
+
 /* Where the message stands in the shapes met so far; NULL if it stands in none of them. */
 static const json_t *message_of(const json_t *body)
 {

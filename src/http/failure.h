@@ -41,6 +41,10 @@ void kvt_failure_from_body(struct kvt_failure *failure, long status, const char 
                            size_t length);
 void kvt_failure_from_json(struct kvt_failure *failure, long status, const json_t *body);
 
+/* Takes a secret (NULL or shorter than 8: none) out of the message, should the server have repeated
+ * it. */
+void kvt_failure_redact(struct kvt_failure *failure, const char *secret);
+
 /* Is this JSON value an error rather than an answer? */
 bool kvt_failure_in(const json_t *value);
 

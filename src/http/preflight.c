@@ -17,36 +17,49 @@ enum { FULL, AGAIN, SMALLEST, STARVED };
 
 /* --- which entries --- */
 
-/* Keeps one entry per bin and the longest of all; the list stays in order of length. */
-void kvt_candidates_add(struct kvt_candidates *candidates, const json_t *entry)
+void kvt_candidates_add(struct kvt_candidates *candidates, json_t *entry)
 {
-    long long bin = kvt_json_integer(entry, "bin_idx", 0);
-    long long token_len = kvt_json_integer(entry, "token_len", 0);
-    if (candidates->n >= 2 && token_len > candidates->items[candidates->n - 1].token_len) {
-        struct kvt_candidate *longest = &candidates->items[candidates->n - 1];
-        if (longest->bin == bin && candidates->items[candidates->n - 2].bin == bin) {
-            json_decref(longest->entry); /* the bin has an entry of its own besides the longest */
-            *longest = (struct kvt_candidate){bin, token_len, json_deep_copy(entry)};
-            return;
-        }
-    } else {
-        for (size_t i = 0; i < candidates->n; i++)
-            if (candidates->items[i].bin == bin)
-                return;
+    struct kvt_candidate candidate = {.bin = kvt_json_integer(entry, "bin_idx", 0),
+                                      .token_len = kvt_json_integer(entry, "token_len", 0),
+                                      .entry = entry};
+    if (!candidates->longest.entry || candidate.token_len > candidates->longest.token_len) {
+        json_decref(candidates->longest.entry);
+        candidates->longest = candidate;
+        json_incref(entry);
     }
+    for (size_t i = 0; i < candidates->n; i++)
+        if (candidates->items[i].bin == candidate.bin)
+            return;
     kvt_grow(&candidates->items, &candidates->capacity, candidates->n, sizeof *candidates->items);
     size_t place = candidates->n++;
-    for (; place > 0 && candidates->items[place - 1].token_len > token_len; place--)
+    for (; place > 0 && candidates->items[place - 1].token_len > candidate.token_len; place--)
         candidates->items[place] = candidates->items[place - 1];
-    candidates->items[place] = (struct kvt_candidate){bin, token_len, json_deep_copy(entry)};
+    candidates->items[place] = candidate;
+    json_incref(entry);
 }
 
 void kvt_candidates_free(struct kvt_candidates *candidates)
 {
     for (size_t i = 0; i < candidates->n; i++)
         json_decref(candidates->items[i].entry);
+    json_decref(candidates->longest.entry);
     free(candidates->items);
     *candidates = (struct kvt_candidates){0};
+}
+
+/* Up to three, spread over length, the shortest bin's and the longest of all among them. */
+static size_t pick(const struct kvt_candidates *candidates,
+                   const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES])
+{
+    size_t n = candidates->n;
+    bool listed = n > 0 && candidates->items[n - 1].entry == candidates->longest.entry;
+    size_t all = n + (n > 0 && !listed);
+    size_t wanted = all < KVT_PREFLIGHT_ENTRIES ? all : KVT_PREFLIGHT_ENTRIES;
+    for (size_t i = 0; i < wanted; i++) {
+        size_t place = wanted == 1 ? 0 : i * (all - 1) / (wanted - 1);
+        picked[i] = place < n ? &candidates->items[place] : &candidates->longest;
+    }
+    return wanted;
 }
 
 /* --- asking --- */
@@ -364,16 +377,6 @@ static void describe(struct kvt_preflight *preflight, const struct kvt_grid *gri
     kvt_buffer_text(&text, ")");
     snprintf(preflight->text, sizeof preflight->text, "%s", kvt_buffer_string(&text));
     kvt_buffer_free(&text);
-}
-
-/* Picks up to three candidates: the shortest, one in the middle, the longest. */
-static size_t pick(const struct kvt_candidates *candidates,
-                   const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES])
-{
-    size_t n = candidates->n < KVT_PREFLIGHT_ENTRIES ? candidates->n : KVT_PREFLIGHT_ENTRIES;
-    for (size_t i = 0; i < n; i++)
-        picked[i] = &candidates->items[n == 1 ? 0 : i * (candidates->n - 1) / (n - 1)];
-    return n;
 }
 
 static void free_asked(struct question (*asked)[N_ASKED], size_t n)

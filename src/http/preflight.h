@@ -21,14 +21,17 @@ enum { KVT_PREFLIGHT_ENTRIES = 3 };
 
 /* Collects entries spread over length from a stream of unknown size: one per bin, and the longest.
  */
-struct kvt_candidates {
-    struct kvt_candidate {
-        long long bin, token_len;
-        json_t *entry;
-    } * items; /* in order of length */
-    size_t n, capacity;
+struct kvt_candidate {
+    long long bin, token_len;
+    json_t *entry;
 };
-void kvt_candidates_add(struct kvt_candidates *candidates, const json_t *entry);
+struct kvt_candidates {
+    struct kvt_candidate *items; /* the first of each bin, in order of length */
+    size_t n, capacity;
+    struct kvt_candidate longest; /* entry NULL: none yet; may be one of the items */
+};
+/* Takes a reference of its own where it keeps the entry. */
+void kvt_candidates_add(struct kvt_candidates *candidates, json_t *entry);
 void kvt_candidates_free(struct kvt_candidates *candidates);
 
 struct kvt_preflight {

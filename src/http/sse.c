@@ -102,6 +102,7 @@ void kvt_sse_end(struct kvt_sse *sse)
 {
     if (sse->overflow)
         return;
+    sse->ending = true;
     if (sse->line.length) {
         finish_line(sse, sse->line.data, sse->line.length);
         kvt_buffer_clear(&sse->line);

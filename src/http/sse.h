@@ -27,6 +27,7 @@ struct kvt_sse {
     bool has_data;
     bool after_cr; /* an LF that comes next belongs to the CR before it */
     bool begun;    /* past the place of a byte-order mark */
+    bool ending;   /* the event being delivered lacks its end: it may be torn */
     bool overflow; /* an event was longer than KVT_SSE_MAX_EVENT; nothing more is read */
     size_t n_comments;
 };

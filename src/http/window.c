@@ -178,7 +178,7 @@ static void on_done(struct kvt_exchange *exchange, void *context)
     struct slot *slot = context;
     slot->answered = true;
     if (slot->probe && !exchange->failure.type)
-        kvt_client_submit(slot->item->window->client, slot->probe);
+        kvt_client_submit_next(slot->item->window->client, slot->probe);
     else
         complete(slot);
 }

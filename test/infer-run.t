@@ -1,0 +1,424 @@
+#!/bin/bash
+# kvt-infer over a whole grid: order, pacing, resume, proof, memory, secrets, interruption.
+. "$(dirname "$0")/lib.sh"
+. "$root/test/helpers/mock.sh"
+unset BASE_URL OPENAI_BASE_URL OPENAI_API_KEY
+mock_start
+
+# entries N > FILE
+entries() {
+    local i
+    for i in $(seq 0 $(($1 - 1))); do
+        printf '{"kind":"entry","entry_id":"e%d","bin_idx":%d,"rank":%d,"token_len":%d,"question":"q","context":"c","answers":["a"],"messages":[{"role":"user","content":"question %d"}],"cluster":null,"meta":{"task":"t"}}\n' \
+            "$i" $((i % 3)) $((i / 3)) $((980 + i)) "$i"
+    done
+}
+entries 12 >"$scratch/entries"
+cat >"$scratch/grid.json" <<'END'
+{"kv": {"budgets": [0.5, 1.0, 0.2], "replicates": 2},
+ "engine": {"extra_body": {"kv_policy": "{kv_policy}", "kv_budget": "{kv_budget}", "kv_capacity": "{kv_capacity}"},
+            "request": {"max_attempts": 3, "backoff_s": 0.01, "timeout_s": 5}}}
+END
+# run NAME [OPTION...]: the grid over 12 entries
+run() {
+    local name=$1
+    shift
+    status=0
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" || status=$?
+}
+# What the server was asked, in order: "question budget", one a line.
+asked_of() {
+    jq -r "select(.name==\"$1\") | .body | \"\(.messages[0].content) \(.kv_budget) \(.kv_policy)\"" "$requests"
+}
+# A stream without what differs from run to run.
+timeless() {
+    jq -c 'del(.telemetry.latency_s, .telemetry.ttfb_s, .telemetry.ttft_s, .telemetry.first_event_s, .telemetry.prefill_s, .telemetry.decode_s, .telemetry.itl_p50_s, .telemetry.itl_p95_s, .telemetry.wait_s, .telemetry.started_at, .telemetry.in_flight, .created_at, .base_url)' "$1"
+}
+
+echo 'answer honest' | script honest
+
+# --- order ---
+run honest
+is 'a grid: exit 0' "$status" 0
+is 'run records come before the first entry' "$(jq -r .kind "$scratch/stream" | head -n 5 | tr '\n' ' ')" 'run run run run entry '
+is 'four responses follow each entry' "$(jq -r .kind "$scratch/stream" | tail -n +5 | head -n -1 | uniq -c | tr -s ' ' | tr -d '\n')" "$(for _ in $(seq 12); do printf ' 1 entry 4 response'; done)"
+is 'in the order of the config, replicates side by side' \
+    "$(jq -r 'select(.kind=="response" and .entry_id=="e3") | "\(.kv_budget)\(.replicate)"' "$scratch/stream" | tr '\n' ' ')" '0.5a 1a 1b 0.2a '
+is 'entries lose context and messages, and nothing else' "$(grep -m1 '"kind":"entry"' "$scratch/stream")" \
+    '{"kind":"entry","entry_id":"e0","bin_idx":0,"rank":0,"token_len":980,"question":"q","answers":["a"],"cluster":null,"meta":{"task":"t"}}'
+cp "$scratch/stream" "$scratch/first"
+asked_of honest >"$scratch/order1"
+is 'every request was sent once' "$(sort "$scratch/order1" | uniq -c | awk '{print $1}' | sort | uniq -c | tr -s ' ')" "$(printf ' 24 1\n 12 2')"
+is 'entry by entry' "$(cut -d' ' -f2 "$scratch/order1" | uniq | tr '\n' ' ')" '0 1 2 3 4 5 6 7 8 9 10 11 '
+ok 'budgets in another order from entry to entry' \
+    [ "$(awk '{b[$2] = b[$2] $3 ","} END {for (e in b) print b[e]}' "$scratch/order1" | sort -u | wc -l)" -gt 3 ]
+: >"$requests"
+run honest
+asked_of honest >"$scratch/order2"
+ok 'the same order for the same seed' cmp "$scratch/order1" "$scratch/order2"
+jq '.seed = 2' "$scratch/grid.json" >"$scratch/seed2.json"
+: >"$requests"
+run honest -c "$scratch/seed2.json"
+asked_of honest >"$scratch/order3"
+fails 1 'another for another seed' cmp "$scratch/order1" "$scratch/order3"
+is 'of the same requests' "$(sort "$scratch/order3" | sha256sum)" "$(sort "$scratch/order1" | sha256sum)"
+is 'identities do not depend on port, concurrency or time-outs' \
+    "$(kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --concurrency=3 --timeout=7 "$scratch/entries" 2>/dev/null | jq -r 'select(.kind=="response").request_id' | sha256sum)" \
+    "$(jq -r 'select(.kind=="response").request_id' "$scratch/first" | sha256sum)"
+is 'and are those of the released form' "$(jq -r 'select(.kind=="response").request_id' "$scratch/first" | head -n 1)" \
+    "$(printf 'request\0%s\0snapkv\0000.5\0fraction\0000\0a\000127.0.0.1\0\0' "$(printf '%s' '{"model":"recall","messages":[{"role":"user","content":"question 0"}],"max_tokens":128,"temperature":0,"seed":0,"kv_policy":"snapkv","kv_budget":0.5}' | sha256sum | cut -d' ' -f1)" | sha256sum | cut -d' ' -f1)"
+printf '%s\n' '{"kind":"foreign","n":1}' "$(head -n 1 "$scratch/entries")" '{"kind":"foreign","n":2}' "$(sed -n 2p "$scratch/entries")" '{"kind":"meta","stage":"other"}' |
+    kvt-infer -c "$settings" -u "$mock/s/honest" --no-meta 2>/dev/null | jq -r .kind | tr '\n' ' ' >"$scratch/kinds"
+is 'other lines stay in their places' "$(cat "$scratch/kinds")" 'foreign run entry response foreign entry response meta '
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" "$scratch/first" >"$scratch/out" 2>"$scratch/err" && code=0 || code=$?
+is 'a stream that was answered already has no prompts to ask' "$code" 1
+like 'and the message names the line' "$(cat "$scratch/err")" 'first:5: the entry has neither messages nor a prompt'
+
+# --- pacing ---
+script slow <<'END'
+head 200
+sleep 0.15
+token hi
+finish stop
+END
+most_in_flight() {
+    jq -rs "[.[] | select(.event==\"request\" and .name==\"$1\").n] as \$mine | [.[] | select(.n as \$n | \$mine | index(\$n))] | sort_by(.t) | reduce .[] as \$e ({now: 0, most: 0}; (if \$e.event == \"request\" then .now += 1 elif \$e.event == \"end\" then .now -= 1 else . end) | .most = ([.most, .now] | max)) | .most" "$requests"
+}
+kvt-infer -c "$settings" -u "$mock/s/slow" --concurrency=6 "$scratch/entries" >"$scratch/stream" 2>/dev/null
+is 'six requests at a time' "$(most_in_flight slow)" 6
+is 'the record says how many were under way' "$(jq -r 'select(.kind=="response").telemetry.in_flight' "$scratch/stream" | sort -n | tail -n 1)" 6
+cp "$scripts/slow" "$scripts/slow-one"
+entries 3 | kvt-infer -c "$settings" -u "$mock/s/slow-one" >/dev/null 2>&1
+is 'one by default' "$(most_in_flight slow-one)" 1
+cp "$scripts/slow" "$scripts/slow-a"
+cp "$scripts/slow" "$scripts/slow-b"
+jq --arg a "$mock/s/slow-a" --arg b "$mock/s/slow-b" '.kv.budgets = [1.0, 0.5] | .engine.endpoints = {"1.0": $a, "0.5": $b}' "$settings" >"$scratch/two.json"
+entries 3 | kvt-infer -c "$scratch/two.json" >"$scratch/stream" 2>/dev/null
+is 'each budget at its own endpoint' "$(asked slow-a) $(asked slow-b)" '3 3'
+is 'which its run names' "$(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//' | tr '\n' ' ')" 'a b '
+is 'endpoints are asked side by side' "$(jq -rs '[.[] | select(.name=="slow-a" or .name=="slow-b").t] | (max - min) < 0.6' "$requests")" true
+for first in late.1 late.4; do
+    script "$first" <<'END'
+head 200
+sleep 0.3
+token slow
+finish stop
+END
+done
+script late <<'END'
+head 200
+token fast
+finish stop
+END
+entries 6 | kvt-infer -c "$settings" -u "$mock/s/late" --concurrency=4 2>/dev/null | jq -r 'select(.kind=="response").entry_id' | tr '\n' ' ' >"$scratch/ids"
+is 'records leave in input order, whatever comes first' "$(cat "$scratch/ids")" 'e0 e1 e2 e3 e4 e5 '
+script paced <<'END'
+head 200
+token hi
+finish stop
+END
+entries 5 | kvt-infer -c "$settings" -u "$mock/s/paced" --rpm=600 --concurrency=5 >/dev/null 2>&1
+is 'requests per minute are evenly spaced' "$(jq -rs '[.[] | select(.name=="paced").t] | sort | [range(1; length) as $i | .[$i] - .[$i - 1]] | (min > 0.08 and length == 4)' "$requests")" true
+cp "$scripts/paced" "$scripts/warm"
+entries 2 | kvt-infer -c "$settings" -u "$mock/s/warm" --warmup=3 2>/dev/null >"$scratch/stream"
+is 'warm-up requests are sent' "$(asked warm)" 5
+is 'and not recorded' "$(grep -c '"kind":"response"' "$scratch/stream")" 2
+is 'each with a nonce of its own' "$(jq -r 'select(.name=="warm").body.messages[0].content' "$requests" | grep -c '^\[[0-9a-f]\{12\}\] question 0$')" 3
+cp "$scripts/paced" "$scripts/repeated"
+entries 2 | kvt-infer -c "$settings" -u "$mock/s/repeated" --repeats=3 2>/dev/null >"$scratch/stream"
+is 'repeats have a number and a seed' "$(jq -r 'select(.kind=="response" and .entry_id=="e1") | "\(.repeat)\(.request.seed)"' "$scratch/stream" | tr '\n' ' ')" '00 11 22 '
+is 'and identities of their own' "$(jq -r 'select(.kind=="response").request_id' "$scratch/stream" | sort -u | wc -l)" 6
+cp "$scripts/paced" "$scripts/busted"
+entries 1 | kvt-infer -c "$settings" -u "$mock/s/busted" --bust-prefix-cache 2>/dev/null >"$scratch/stream"
+id=$(jq -r 'select(.kind=="response").request_id' "$scratch/stream")
+is 'a nonce from the request_id comes before the prompt' "$(jq -r 'select(.name=="busted").body.messages[0].content' "$requests")" "[${id:0:12}] question 0"
+is 'the identity is that of the request without it' "$id" "$(entries 1 | kvt-infer -c "$settings" -u "$mock/s/busted" 2>/dev/null | jq -r 'select(.kind=="response").request_id')"
+script probed <<'END'
+head 200
+tokens 3
+finish stop
+usage 100 3
+END
+entries 6 | kvt-infer -c "$settings" -u "$mock/s/probed" --latency-probe=1 2>/dev/null >"$scratch/stream"
+is 'a latency probe on the first entry of each bin' "$(jq -r 'select(.kind=="response") | if .telemetry.probe then .telemetry.probe.completion_tokens else "-" end' "$scratch/stream" | tr '\n' ' ')" '3 3 3 - - - '
+is 'asks for a forced length' "$(jq -c 'select(.name=="probed").body | select(.ignore_eos) | [.max_tokens, .ignore_eos]' "$requests" | sort | uniq -c | tr -s ' ')" ' 3 [64,true]'
+is 'right after the answer itself' "$(jq -r 'select(.name=="probed").body | "\(.messages[0].content | ltrimstr("question "))\(.ignore_eos // "")"' "$requests" | head -n 4 | tr '\n' ' ')" '0 0true 1 1true '
+is 'without changing its record' "$(jq -r 'select(.kind=="response" and .entry_id=="e0").request.max_tokens' "$scratch/stream")" 128
+
+# --- the journal ---
+: >"$requests"
+journal=$scratch/journal
+run honest --journal "$journal"
+cp "$scratch/stream" "$scratch/fresh"
+run honest --journal "$journal"
+ok 'a finished run is shown again byte for byte' cmp "$scratch/fresh" "$scratch/stream"
+is 'and nothing is asked' "$(asked honest)" 48
+like 'which the summary says' "$(cat "$scratch/messages")" '12 entries at 4 runs: 0 asked, 48 from the journal'
+mock_real=$mock
+mock=http://127.0.0.1:1
+run honest --journal "$journal" --offline
+ok 'offline it needs no server' cmp <(grep -v '"meta"' "$scratch/fresh") <(grep -v '"meta"' "$scratch/stream")
+mock=$mock_real
+entries 14 >"$scratch/more"
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$journal" --offline "$scratch/more" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+is 'what the journal lacks is data that is missing' "$code" 1
+like 'and is counted' "$(cat "$scratch/messages")" '8 requests are not in the journal'
+is 'what it holds is shown' "$(grep -c '"kind":"response"' "$scratch/stream")" 48
+entries 5 >"$scratch/fewer"
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$journal" "$scratch/fewer" >"$scratch/stream" 2>/dev/null
+is 'records not asked for are not shown' "$(grep -c '"kind":"response"' "$scratch/stream")" 20
+is 'and stay' "$(grep -c '"kind":"response"' "$journal")" 48
+sed 's/"bin_idx":2/"bin_idx":7/; s/"answers":\["a"\]/"answers":["b"]/' "$scratch/fewer" |
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$journal" >"$scratch/stream" 2>/dev/null
+is 'bins and answers are those of the present stream' "$(jq -r 'select(.kind=="response" and .entry_id=="e2") | "\(.bin_idx)\(.answers[0])"' "$scratch/stream" | sort -u)" 7b
+printf '%s' '{"kind":"response","request_id":"to' >>"$journal"
+run honest --journal "$journal"
+like 'a torn last line is left out with a notice' "$(cat "$scratch/messages")" 'the last line is incomplete \(35 bytes\)'
+ok 'and changes nothing' cmp <(grep -v '"meta"' "$scratch/fresh") <(grep -v '"meta"' "$scratch/stream")
+head -n 20 "$journal" >"$scratch/part"
+head -c -40 "$scratch/part" >"$scratch/torn"
+: >"$requests"
+run honest --journal "$scratch/torn"
+is 'only the torn record and those after it are asked for' "$(asked honest)" $((48 - $(head -n 19 "$scratch/part" | grep -c '"kind":"response"')))
+is 'the stream is the same but for times' "$(timeless "$scratch/stream" | sha256sum)" "$(timeless "$scratch/fresh" | sha256sum)"
+sed '7s/.*/not a record/' "$journal" >"$scratch/foreign"
+run honest --journal "$scratch/foreign"
+is 'a line that is no record is an error' "$status" 1
+like 'naming the line' "$(cat "$scratch/messages")" 'foreign:7: no record of a journal'
+script once-bad.1 <<'END'
+json 400 {"error":{"message":"not today"}}
+END
+script once-bad <<'END'
+head 200
+token fine
+finish stop
+END
+play once-bad --journal "$scratch/failures"
+is 'a failure is a record' "$(jq -r .error.type "$scratch/record")" ENGINE_ERROR
+is 'all failed: exit 3' "$status" 3
+play once-bad --journal "$scratch/failures"
+is 'it is not asked again by itself' "$(jq -r .error.type "$scratch/record") $(asked once-bad)" 'ENGINE_ERROR 1'
+play once-bad --journal "$scratch/failures" --retry-failed
+is 'but with --retry-failed' "$(jq -r .response.text "$scratch/record") $(asked once-bad)" 'fine 2'
+is 'the old attempt stays' "$(jq -r 'select(.kind=="response") | .error.type // "good"' "$scratch/failures" | tr '\n' ' ')" 'ENGINE_ERROR good '
+play once-bad --journal "$scratch/failures" --retry-failed
+is 'and the new one counts' "$(jq -r .response.text "$scratch/record") $(asked once-bad)" 'fine 2'
+
+# --- interruption ---
+script steady <<'END'
+head 200
+sleep 0.05
+token hi
+finish stop
+usage 1000 1
+END
+count_asked() {
+    jq -rc "select(.name==\"$1\").body | [.messages, .kv_budget, .kv_policy]" "$requests" | sort | uniq -c | awk '{print $1}' | sort | uniq -c | tr -s ' ' | tr '\n' ';'
+}
+# Twice as many of the reference, for its replicate.
+start_run() {
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$1" --concurrency=3 --journal "$2" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+    infer_pid=$!
+}
+wait_records() { # until the journal holds this many responses
+    for _ in $(seq 500); do
+        [ -f "$1" ] && [ "$(grep -c '"kind":"response"' "$1")" -ge "$2" ] && return
+        sleep 0.01
+    done
+}
+start_run steady "$scratch/int"
+wait_records "$scratch/int" 8
+kill -INT "$infer_pid"
+wait "$infer_pid"
+is 'SIGINT: ends by the signal' "$?" 130
+like 'says so' "$(cat "$scratch/messages")" 'interrupted'
+like 'and how to go on' "$(cat "$scratch/messages")" 'goes on from the journal'
+is 'every answer that was under way is in the journal' "$(grep -c '"kind":"response"' "$scratch/int")" "$(asked steady)"
+ok 'the journal is whole' jq -e . "$scratch/int"
+run steady --journal "$scratch/int" --concurrency=3
+is 'the same command finishes, and nothing was asked twice' "$(count_asked steady)" ' 24 1; 12 2;'
+is 'all responses are there' "$(grep -c '"kind":"response"' "$scratch/stream")" 48
+script stuck <<'END'
+hold 10
+END
+start_run stuck "$scratch/stuck"
+for _ in $(seq 200); do [ "$(asked stuck)" -ge 3 ] && break; sleep 0.01; done
+begun=$(date +%s%N)
+kill -INT "$infer_pid"
+for _ in $(seq 200); do grep -q 'again to stop at once' "$scratch/messages" && break; sleep 0.01; done
+kill -INT "$infer_pid"
+wait "$infer_pid"
+is 'a second SIGINT ends at once' "$?" 130
+ok 'without waiting for answers' [ $((($(date +%s%N) - begun) / 1000000)) -lt 2500 ]
+# kill -9: only what was in flight may be asked again (more kills in test/long/kill-infer)
+cp "$scripts/steady" "$scripts/killed"
+for kill in 5 14 26; do
+    start_run killed "$scratch/kill"
+    wait_records "$scratch/kill" "$kill"
+    kill -KILL "$infer_pid"
+    wait "$infer_pid" 2>/dev/null
+done
+run killed --journal "$scratch/kill" --concurrency=3
+is 'killed three times: every request is answered once' "$(jq -r 'select(.kind=="response").request_id' "$scratch/stream" | sort | uniq -d | wc -l) $(grep -c '"kind":"response"' "$scratch/stream")" '0 48'
+is 'the stream equals an uninterrupted one but for times' "$(timeless "$scratch/stream" | sha256sum)" "$(run steady --concurrency=3; timeless "$scratch/stream" | sha256sum)"
+ok 'at most what was in flight was asked again' [ "$(asked killed)" -le $((48 + 9)) ]
+is 'no record is in the journal twice' "$(jq -r 'select(.kind=="response").request_id' "$scratch/kill" | sort | uniq -d | wc -l)" 0
+start_run stuck "$scratch/locked"
+for _ in $(seq 200); do [ -s "$scratch/locked" ] && break; sleep 0.01; done
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/locked" "$scratch/entries" >/dev/null 2>"$scratch/err" && code=0 || code=$?
+is 'a second writer is refused' "$code" 3
+like 'and told why' "$(cat "$scratch/err")" 'another kvt-infer writes to the journal'
+kill -KILL "$infer_pid"
+wait "$infer_pid" 2>/dev/null
+
+# --- proof ---
+preflight() { # NAME EXIT REGEX
+    echo "answer $1" | script "$1"
+    rm -f "$scratch/proof"
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$1" --journal "$scratch/proof" --preflight "$scratch/entries" >"$scratch/out" 2>"$scratch/messages" && code=0 || code=$?
+    is "a server that is $1: exit $2" "$code" "$2"
+    like "a server that is $1: one line" "$(head -n 1 "$scratch/messages")" "$3"
+    is "a server that is $1: no stream" "$(cat "$scratch/out")" ''
+}
+applied() {
+    jq -r 'select(.kind=="response") | "\(.kv_budget):\(.telemetry.kv.applied)"' "$scratch/stream" | sort -u | tr '\n' ' '
+}
+preflight honest 0 'budget applied: proven \(server reports kept 0\.20 of the prompt at budget 0\.2; 3/3 starved answers changed; A/A 0/3\)'
+run honest --journal "$scratch/proof"
+is 'after it every row is proven' "$(applied)" '0.2:proven 0.5:proven 1:proven '
+is 'the finding is in the stream' "$(jq -r 'select(.kind=="preflight") | .applied, .evidence, .starved_changed, .aa_changed' "$scratch/stream" | tr '\n' ' ')" 'proven changed 3 0 '
+before=$(asked honest)
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/proof" --preflight "$scratch/entries" 2>/dev/null
+is 'it is not asked for twice' "$(asked honest)" "$before"
+run honest --journal "$scratch/proof" --policy=h2o
+is 'other settings do not inherit it' "$(applied)" '0.2:reported 0.5:reported 1:proven '
+run honest
+is 'without a preflight a count is reported' "$(applied)" '0.2:reported 0.5:reported 1:proven '
+run honest --probe
+is '--probe needs no journal' "$(applied)" '0.2:proven 0.5:proven 1:proven '
+is 'and asks the longest and the shortest entry' "$(jq -r 'select(.name=="honest" and .body.kv_budget and .body.kv_budget < 0.1).body.messages[0].content' "$requests" | sort -u | tr '\n' ' ')" 'question 0 question 1 question 11 '
+preflight silent 0 'behavioural \(server reports no kept count; 3/3 starved answers changed; A/A 0/3\)'
+run silent --journal "$scratch/proof"
+is 'a silent server is proven by behaviour' "$(applied)" '0.2:behavioural 0.5:behavioural 1:behavioural '
+preflight ignore 3 'contradicted \(server reports no kept count; 0/3 starved answers changed; A/A 0/3\)'
+like 'the remedy' "$(tail -n 1 "$scratch/messages")" 'does not apply the budget.*engine.endpoints'
+preflight echo 3 'contradicted'
+preflight liar 3 'contradicted \(server reports kept 0\.20'
+preflight full 3 'contradicted \(server reports kept 1\.00'
+preflight noisy 0 'unproven \(server reports no kept count; 3/3 starved answers changed; A/A 3/3\)'
+run full
+is 'a count that does not match contradicts its row' "$(applied)" '0.2:contradicted 0.5:contradicted 1:proven '
+like 'and the summary says so' "$(cat "$scratch/messages")" '24 whose budget was NOT applied'
+jq --arg u "$mock/s/ignore" '.engine.extra_body = {} | .engine.endpoints = {"1": $u, "0.5": ($u + "/v1"), "0.2": ($u + "/v2")}' "$scratch/grid.json" >"$scratch/ends.json"
+kvt-infer -c "$scratch/ends.json" --preflight "$scratch/entries" 2>"$scratch/messages" && code=0 || code=$?
+is 'endpoints per budget cannot be starved: nothing is proven, nothing refuted' "$code" 0
+like 'which is said' "$(cat "$scratch/messages")" 'unproven .*0/3 smallest-budget answers changed'
+kvt-infer -c "$scratch/ends.json" "$scratch/entries" >"$scratch/stream" 2>/dev/null
+is 'their rows are unproven' "$(applied)" '0.2:unproven 0.5:unproven 1:unproven '
+jq '.engine.extra_body = {}' "$scratch/grid.json" >"$scratch/none.json"
+kvt-infer -c "$scratch/none.json" -u "$mock/s/honest" "$scratch/entries" >/dev/null 2>"$scratch/messages" && code=0 || code=$?
+is 'budgets that do not travel are refused' "$code" 2
+like 'with the remedy' "$(cat "$scratch/messages")" 'nothing tells budget .*\{kv_budget\}.*engine.endpoints'
+jq '.kv += {budgets: [200, 50], budget_unit: "tokens"}' "$scratch/grid.json" >"$scratch/tokens.json"
+kvt-infer -c "$scratch/tokens.json" -u "$mock/s/honest" --probe "$scratch/entries" >"$scratch/stream" 2>/dev/null
+is 'budgets in tokens: the reference is added, and all are proven' "$(applied)" '1:proven 200:proven 50:proven '
+is 'kv_capacity travels as a number' "$(jq -c 'select(.name=="honest" and .body.kv_capacity).body | [.kv_capacity, .kv_budget]' "$requests" | sort -u | tr '\n' ' ')" '[200,null] [50,null] [8,null] '
+jq '.engine.kv_report = {kept_tokens: "/stats/kept", prompt_tokens: "/stats/prompt"} | .kv.budgets = [0.5]' "$scratch/grid.json" >"$scratch/pointers.json"
+script other-report <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"stats":{"kept":505,"prompt":1000}}
+END
+kvt-infer -c "$scratch/pointers.json" -u "$mock/s/other-report" "$scratch/fewer" >"$scratch/stream" 2>/dev/null
+is 'another server'"'"'s report, by JSON pointers' "$(applied)" '0.5:reported 1:contradicted '
+kvt-infer -u "$mock/s/honest" --conformance >"$scratch/out" 2>&1
+is '--conformance lists what is spoken' "$(grep -c '^yes' "$scratch/out") $(grep '^no' "$scratch/out" | sed 's/^no *//' | tr '\n' ';')" '23 usage.kv_cache.kept_per_layer;an unknown kv_policy is a 400;an unknown kv_ field is a 400;'
+kvt-infer -u "$mock/s/ignore" --conformance >"$scratch/out" 2>&1
+like 'and what is not' "$(cat "$scratch/out")" 'no +usage.kv_cache in a stream'
+
+# --- memory ---
+jq '.kv.geometry = {n_layers: 2, n_kv_heads: 2, head_dim: 8, bytes_per_value: 2} | .kv.budgets = [0.5]' "$scratch/grid.json" >"$scratch/geometry.json"
+kvt-infer -c "$scratch/geometry.json" -u "$mock/s/ignore" "$scratch/fewer" >"$scratch/stream" 2>/dev/null
+is 'bytes by geometry where nothing is reported' "$(jq -c 'select(.kind=="response" and .replicate=="a" and .entry_id=="e0") | [.kv_budget, .telemetry.kv.source, .telemetry.kv.bytes, .telemetry.kv.full_bytes]' "$scratch/stream" | tr '\n' ' ')" '[1,"analytic",128000,128000] [0.5,"analytic",64000,128000] '
+kvt-infer -c "$scratch/geometry.json" -u "$mock/s/honest" "$scratch/fewer" 2>/dev/null | jq -r 'select(.kind=="response").telemetry.kv.source' | sort -u >"$scratch/out"
+is 'what the server reports comes first' "$(cat "$scratch/out")" reported
+script metrics.1 <<'END'
+json 200 # TYPE vllm:kv_cache_usage_perc gauge
+END
+printf 'head-close 200 text/plain\nraw vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1.0\\n\nraw vllm:kv_cache_usage_perc{engine="0"} 0.25\\n\n' | script metrics.1
+printf 'head-close 200 text/plain\nraw vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1.0\\n\nraw vllm:kv_cache_usage_perc{engine="0"} 0.75\\n\n' | script metrics
+jq --arg u "$mock/s/metrics" '.kv.budgets = [1.0] | .kv.replicates = 1 | .engine.gauge_url = $u | .engine.gauge = "auto"' "$scratch/geometry.json" >"$scratch/gauge.json"
+cp "$scripts/slow" "$scripts/gauged"
+entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" >"$scratch/stream" 2>/dev/null
+is 'bytes by the server'"'"'s gauge: half of 1600 tokens of 128 bytes' "$(jq -c 'select(.kind=="response").telemetry.kv | [.source, .bytes, .gauge.name, .gauge.before, .gauge.peak]' "$scratch/stream")" '["gauge",102400,"vllm:kv_cache_usage_perc",0.25,0.75]'
+fails 2 'a gauge is honest for one request at a time' kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" --concurrency=2 "$scratch/fewer"
+entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
+is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
+
+# --- secrets ---
+key=sk-very-secret-key-42
+script leaky.1 <<END
+json 500 {"error":{"message":"Incorrect API key provided: $key"}}
+END
+script leaky <<END
+head 200
+token your key is $key
+finish stop
+END
+OPENAI_API_KEY=$key play leaky --journal "$scratch/leaky" --max-attempts=2
+is 'the key is sent' "$(jq -r 'select(.name=="leaky").authorization' "$requests" | sort -u)" "Bearer $key"
+is 'and appears in no stream, journal or message' "$(cat "$scratch/stream" "$scratch/leaky" "$scratch/messages" | grep -c "$key")" 0
+is 'not even where the server repeats it' "$(jq -r .response.text "$scratch/record")" 'your key is [key]'
+script leaky-401 <<END
+json 401 {"error":{"message":"Incorrect API key provided: $key"}}
+END
+OPENAI_API_KEY=$key play leaky-401
+is 'nor in the message of a stop' "$(grep -c "$key" "$scratch/messages") $status" '0 3'
+jq '.engine.api_key_env = "MY_KEY"' "$settings" >"$scratch/env.json"
+cp "$scripts/paced" "$scripts/my-key"
+MY_KEY=abc OPENAI_API_KEY=wrong play my-key -c "$scratch/env.json"
+is 'engine.api_key_env names the variable' "$(jq -r 'select(.name=="my-key").authorization' "$requests")" 'Bearer abc'
+cp "$scripts/paced" "$scripts/no-key"
+OPENAI_API_KEY='' play no-key
+is 'no header for an empty key' "$(jq -r 'select(.name=="no-key").authorization' "$requests")" null
+cp "$scripts/paced" "$scripts/basic"
+kvt-infer -c "$settings" -u "${mock/127/me:pw-in-url@127}/s/basic" "$entry" >"$scratch/stream" 2>"$scratch/messages"
+is 'credentials in a URL are used' "$(jq -r 'select(.name=="basic").authorization' "$requests")" "Basic $(printf me:pw-in-url | base64)"
+is 'and recorded nowhere' "$(cat "$scratch/stream" "$scratch/messages" | grep -c pw-in-url) $(jq -r 'select(.kind=="run").base_url' "$scratch/stream")" "0 $mock/s/basic"
+jq --arg u "${mock/127/me:pw-in-url@127}" '.engine.base_url = $u' "$settings" >"$scratch/published.json"
+fails 2 'but not in settings, which are published' kvt-infer -c "$scratch/published.json" "$entry"
+
+# --- bad input, settings, people ---
+printf '%s\n' "$(head -n 1 "$scratch/entries")" '{"kind":"entry","entry_id":"x","bin_idx":0}' "$(sed -n 2p "$scratch/entries")" >"$scratch/bad"
+kvt-infer -c "$settings" -u "$mock/s/paced" "$scratch/bad" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+is 'an entry without a prompt stops the stage' "$code" 1
+like 'naming it' "$(cat "$scratch/messages")" 'bad:2: the entry has neither messages nor a prompt'
+is 'after everything before it' "$(jq -r .kind "$scratch/stream" | tr '\n' ' ')" 'run entry response '
+kvt-infer -c "$settings" -u "$mock/s/paced" --skip-bad "$scratch/aside" "$scratch/bad" 2>/dev/null | jq -r .kind | tr '\n' ' ' >"$scratch/out"
+is 'or is set aside' "$(cat "$scratch/out")" 'run entry response entry response meta '
+fails 2 'no server at all' kvt-infer -c "$settings" "$entry"
+fails 2 'a URL that is none' kvt-infer -c "$settings" -u localhost:8000 "$entry"
+fails 2 'an unknown placeholder' kvt-infer -c <(jq '.engine.extra_body = {a: "{kv_bugdet}"}' "$settings") -u "$mock/s/paced" "$entry"
+if command -v script >/dev/null; then
+    entries 6 >"$scratch/six"
+    command script -qec "kvt-infer -c '$settings' -u '$mock/s/slow' '$scratch/six' >/dev/null" /dev/null >"$scratch/tty" 2>&1
+    like 'progress on a terminal' "$(tr '\r' '\n' <"$scratch/tty")" 'kvt-infer:  full [0-9]+/6 +[0-9.]+/s, [0-9]+ s left'
+else
+    skip 'progress on a terminal' 'no script(1)'
+fi
+is 'none elsewhere' "$(grep -c 's left' "$scratch/messages")" 0
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$scratch/tls.key" -out "$scratch/tls.crt" -days 2 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
+    openssl s_server -accept 0 -naccept 20 -cert "$scratch/tls.crt" -key "$scratch/tls.key" -www >"$scratch/tls" 2>&1 &
+    for _ in $(seq 100); do grep -q ACCEPT "$scratch/tls" && break; sleep 0.02; done
+    tls=$(sed -n 's/^ACCEPT.*:\([0-9]*\)$/\1/p' "$scratch/tls")
+    kvt-infer -c "$settings" -u "https://localhost:$tls" "$entry" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+    is 'an untrusted certificate stops the stage' "$code" 3
+    like 'with the remedy' "$(cat "$scratch/messages")" 'certificate is not trusted.*--cacert'
+    kvt-infer -c "$settings" -u "https://localhost:$tls" --cacert "$scratch/tls.crt" --max-attempts=1 --timeout=1 "$entry" >"$scratch/stream" 2>"$scratch/messages" || true
+    fails 1 'one that is named is trusted' grep -q certificate "$scratch/messages"
+else
+    skip 'TLS certificates' 'no openssl(1)'
+fi
+done_testing

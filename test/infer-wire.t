@@ -1,0 +1,456 @@
+#!/bin/bash
+# kvt-infer against a server that misbehaves: what comes over the wire, and the record it becomes.
+. "$(dirname "$0")/lib.sh"
+. "$root/test/helpers/mock.sh"
+unset BASE_URL OPENAI_BASE_URL OPENAI_API_KEY
+mock_start
+
+good='.response.text, .response.finish_reason, .error'
+whole='[.response.text, .response.finish_reason, .error, .telemetry.attempts]'
+lost='[.error.type, .error.status, .error.retryable, .telemetry.attempts]'
+
+# --- framing ---
+scenario plain "[$good, .response.completion_tokens, .request.prompt_tokens]" '["hello world","stop",null,2,100]' <<'END'
+head 200
+role
+token hello
+token  world
+finish stop
+usage 100 2
+done
+END
+scenario crlf "$whole" '["hi","stop",null,1]' <<'END'
+head 200
+raw data: {"choices":[{"delta":{"content":"hi"}}]}\r\n\r\ndata: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n
+END
+scenario cr "$whole" '["hi","stop",null,1]' <<'END'
+head 200
+raw data: {"choices":[{"delta":{"content":"hi"}}]}\r\rdata: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\r
+END
+scenario byte-by-byte "$whole" '["hé €","stop",null,1]' <<'END'
+drip 1 0
+head-close 200
+token hé €
+finish stop
+done
+END
+scenario multi-line-data "$whole" '["hi","stop",null,1]' <<'END'
+head 200
+raw data: {"choices":\ndata:[{"delta":\ndata: {"content":"hi"},"finish_reason":"stop"}]}\n\n
+END
+scenario no-space-no-done "$whole" '["hi","stop",null,1]' <<'END'
+head 200
+raw data:{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n
+END
+scenario no-last-newline "$whole" '["hi","stop",null,1]' <<'END'
+head-close 200
+raw data: {"choices":[{"delta":{"content":"hi"}}]}\n\ndata: {"choices":[{"delta":{},"finish_reason":"stop"}]}
+END
+scenario comments-are-no-token '[.response.text, .telemetry.ttfb_s < 0.1, .telemetry.first_event_s > 0.14, .telemetry.ttft_s > 0.14, .telemetry.attempts]' '["hi",true,true,true,1]' <<'END'
+head 200
+raw : OPENROUTER PROCESSING\n\n
+sleep 0.15
+raw : keep-alive\n\n
+token hi
+finish stop
+END
+scenario role-is-no-token '[.telemetry.first_event_s < 0.1, .telemetry.ttft_s > 0.14, .telemetry.ttft_of]' '[true,true,"content"]' <<'END'
+head 200
+role
+sleep 0.15
+token hi
+finish stop
+END
+scenario empty-content-is-no-token '[.response.text, .telemetry.ttft_s > 0.14]' '["hi",true]' <<'END'
+head 200
+data {"choices":[{"delta":{"content":null}}]}
+data {"choices":[{"delta":{"content":""}}]}
+sleep 0.15
+token hi
+finish stop
+END
+scenario done-and-silence "[$good, .telemetry.latency_s < 0.4]" '["hi","stop",null,true]' <<'END'
+head 200
+token hi
+finish stop
+done
+hold 3
+END
+scenario five-megabytes '[(.response.text | length), .error]' '[5000000,null]' <<'END'
+head 200
+raw data: {"choices":[{"delta":{"content":"
+fill 5000000 x
+raw "},"finish_reason":"stop"}]}\n\n
+END
+printf 'data: {"choices":[{"delta":{"content":"zip"},"finish_reason":"stop"}]}\n\n' | gzip -9 >"$scratch/stream.gz"
+scenario gzip-stream "$whole" '["zip","stop",null,1]' <<END
+header Content-Encoding: gzip
+head 200
+file $scratch/stream.gz
+END
+printf '{"choices":[{"message":{"content":"zipped"},"finish_reason":"stop"}]}' | gzip -9 >"$scratch/answer.gz"
+scenario gzip-document "$whole" '["zipped","stop",null,1]' <<END
+header Content-Encoding: gzip
+head-close 200 application/json
+file $scratch/answer.gz
+END
+scenario separators-are-text '.response.text' "\"a$(printf '\xe2\x80\xa8')b$(printf '\xc2\x85')c\"" <<END
+head 200
+token a$(printf '\xe2\x80\xa8')b$(printf '\xc2\x85')c
+finish stop
+END
+scenario not-utf-8 '.response.text' '"a�b�c"' <<'END'
+head 200
+raw data: {"choices":[{"delta":{"content":"a\xffb\\ud800c"},"finish_reason":"stop"}]}\n\n
+END
+scenario early-hints "$whole" '["hi","stop",null,1]' <<'END'
+wire HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n
+head 200
+token hi
+finish stop
+END
+scenario json-for-a-stream "[$good, .telemetry.ttft_s, .request.prompt_tokens]" '["whole","stop",null,null,9]' <<'END'
+json 200 {"choices":[{"index":0,"message":{"role":"assistant","content":"whole"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":1}}
+END
+scenario json-with-blanks-before "$whole" '["whole","stop",null,1]' <<'END'
+head 200 text/event-stream
+raw \n\n
+sleep 0.05
+raw  {"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}]}
+END
+scenario stream-labelled-json "$whole" '["hi","stop",null,1]' <<'END'
+head 200 application/json
+token hi
+finish stop
+END
+scenario completions-api "$whole" '["raw text","length",null,1]' --api=completions <<'END'
+head 200
+text raw text
+data {"choices":[{"index":0,"text":"","finish_reason":"length"}]}
+END
+is 'completions-api: its path' "$(jq -r 'select(.name=="completions-api").path' "$requests")" /s/completions-api/completions
+scenario whole-answers "[$good, .telemetry.ttft_s]" '["x","stop",null,null]' --no-stream <<'END'
+json 200 {"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}
+END
+is 'whole-answers: no stream asked for' "$(jq -c 'select(.name=="whole-answers").body.stream' "$requests")" null
+
+# --- what is in an answer ---
+scenario parts "$whole" '["ab","stop",null,1]' <<'END'
+head 200
+data {"choices":[{"delta":{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},"finish_reason":"stop"}]}
+END
+scenario reasoning '[.response.reasoning, .response.text, .telemetry.first_reasoning_s < 0.1, .telemetry.ttft_s > 0.09, .telemetry.ttft_of]' '["hmm","yes",true,true,"content"]' <<'END'
+head 200
+reason hm
+reason m
+sleep 0.1
+token yes
+finish stop
+END
+scenario reasoning-only '[.response.reasoning, .response.text, .telemetry.ttft_of, .telemetry.ttft_s != null]' '["why","","reasoning",true]' <<'END'
+head 200
+data {"choices":[{"delta":{"reasoning":"why"}}]}
+finish length
+END
+scenario empty-answer "$whole" '["","stop",null,1]' <<'END'
+head 200
+role
+finish stop
+END
+for reason in length content_filter tool_calls eos_token stop_sequence repetition; do
+    scenario "finish-$reason" '[.response.finish_reason, .error]' "[\"$reason\",null]" <<END
+head 200
+token hi
+finish $reason
+END
+done
+scenario finish-abort "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
+head 200
+token hi
+finish abort
+END
+scenario usage-everywhere '[.request.prompt_tokens, .response.completion_tokens]' '[7,3]' <<'END'
+head 200
+data {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":7,"completion_tokens":1}}
+data {"choices":[{"delta":{"content":"b"}}],"usage":{"prompt_tokens":7,"completion_tokens":2}}
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}
+data {"choices":[],"usage":null}
+END
+scenario no-usage '[.request.prompt_tokens, .response.completion_tokens, .telemetry.cached_tokens, .telemetry.kv.applied, .error]' '[null,null,null,"unproven",null]' <<'END'
+head 200
+token hi
+finish stop
+END
+scenario server-timings '[.telemetry.prefill_s, .telemetry.decode_s, .telemetry.phase_source]' '[0.12,0.03,"timings"]' <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"timings":{"prompt_n":90,"cache_n":0,"prompt_ms":120,"predicted_ms":30}}
+END
+scenario server-metrics '[.telemetry.prefill_s, .telemetry.decode_s, .telemetry.phase_source]' '[0.05,0.02,"metrics"]' <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"metrics":{"time_to_first_token_ms":50,"generation_time_ms":20}}
+END
+scenario derived-phases '[.telemetry.phase_source, .telemetry.prefill_s == .telemetry.ttft_s, (.telemetry.decode_s - 0.1 | fabs) < 0.05]' '["derived",true,true]' <<'END'
+head 200
+sleep 0.05
+token a
+sleep 0.1
+finish stop
+END
+scenario token-gaps '[(.telemetry.itl_p50_s - 0.05 | fabs) < 0.03, .telemetry.itl_p95_s >= .telemetry.itl_p50_s]' '[true,true]' <<'END'
+head 200
+token a
+sleep 0.05
+token b
+sleep 0.05
+token c
+sleep 0.05
+token d
+finish stop
+END
+scenario prefix-cached '[.telemetry.cached_tokens, .telemetry.flags]' '[64,["prefix_cached"]]' <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":64}}}
+END
+scenario llama-cache_n '[.request.prompt_tokens, .telemetry.flags]' '[100,["prefix_cached"]]' <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"timings":{"prompt_n":10,"cache_n":90}}
+END
+scenario prompt-cut-silently '.telemetry.flags' '["prompt_truncated"]' <<'END'
+head 200
+token hi
+finish stop
+usage 60 1
+END
+scenario prompt-longer '.telemetry.flags' '["prompt_longer"]' <<'END'
+head 200
+token hi
+finish stop
+usage 200 1
+END
+
+# --- answers that are not whole ---
+scenario cut-at-end-of-stream "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head 200
+token half
+END
+scenario done-without-reason "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head 200
+token half
+done
+END
+scenario cut-by-reset "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head 200
+token half
+sleep 0.02
+reset
+END
+scenario cut-in-a-chunk "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head 200
+token half
+wire 40\r\ndata: {"choices"
+close
+END
+scenario cut-in-an-event "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head-close 200
+token half
+raw data: {"choices":[{"delta":{"con
+END
+scenario cut-in-a-document "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+wire HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"choices":[{"mess
+close
+END
+scenario empty-200 "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+wire HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n
+END
+scenario nothing-at-all "$lost" '["ENGINE_ERROR",null,true,3]' <<'END'
+close
+END
+scenario not-http "$lost" '["ENGINE_ERROR",null,true,3]' <<'END'
+wire SSH-2.0-OpenSSH_9.2\r\n
+close
+END
+scenario event-not-json "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
+head 200
+token half
+data {"choices": oops}
+finish stop
+END
+scenario html-200 "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
+head-close 200 text/html
+raw <html><body>Welcome</body></html>
+END
+scenario text-200 "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
+head-close 200 text/plain
+raw service under maintenance\n
+END
+scenario error-amid-stream '[.error.type, .error.status, .error.message, .response.text]' '["ENGINE_ERROR",500,"CUDA out of memory","half"]' <<'END'
+head 200
+token half
+data {"error":{"message":"CUDA out of memory","code":500}}
+END
+scenario error-after-comments '[.error.type, .error.message]' '["ENGINE_ERROR","Upstream idle"]' <<'END'
+head 200
+raw : keep-alive\n\n
+raw event: error\ndata: {"message":"Upstream idle"}\n\n
+END
+scenario error-before-answer '[.error.type, .error.status, .telemetry.attempts]' '["ENGINE_ERROR",502,3]' <<'END'
+json 200 {"error":{"message":"Provider returned error","code":502}}
+END
+
+# --- what is asked again ---
+script again.3 <<'END'
+head 200
+token third
+finish stop
+END
+scenario again "$whole" '["third","stop",null,3]' <<'END'
+json 500 {"error":{"message":"boom"}}
+END
+is 'again: attempts are requests sent' "$(asked again)" 3
+for code in 408 409 429 500 502 503 504 529; do
+    script "status-$code.2" <<'END'
+head 200
+token ok
+finish stop
+END
+    scenario "status-$code" "$whole" '["ok","stop",null,2]' <<END
+json $code {"error":{"message":"later"}}
+END
+done
+for code in 400 405 413 422 451; do
+    scenario "status-$code" "[$lost, .error.message]" "[[\"ENGINE_ERROR\",$code,false,1],\"no\"]" <<END
+json $code {"error":{"message":"no"}}
+END
+done
+script loading.2 <<'END'
+json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}
+END
+script loading.3 <<'END'
+head 200
+token loaded
+finish stop
+END
+scenario loading "[$good, .telemetry.attempts, .telemetry.wait_s >= 0.015]" '["loaded","stop",null,3,true]' <<'END'
+json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}
+END
+retry_ok() {
+    script "$1.2" <<'END'
+head 200
+token ok
+finish stop
+END
+}
+waited='[.response.text, .telemetry.attempts, .telemetry.wait_s >= 0.2, .telemetry.wait_s < 0.29, .telemetry.latency_s < 0.15]'
+for form in 'Retry-After: 0.2' 'retry-after-ms: 200' 'x-ratelimit-reset-requests: 200ms' 'x-ratelimit-reset: 0m0.2s'; do
+    name=wait-$(printf '%s' "$form" | tr -c 'a-zA-Z0-9' '-')
+    retry_ok "$name"
+    scenario "$name" "$waited" '["ok",2,true,true,true]' <<END
+header $form
+json 429 {"error":{"message":"slow down"}}
+END
+done
+capped='[.response.text, .telemetry.attempts, .telemetry.wait_s >= 0.3, .telemetry.wait_s < 0.5]'
+for form in 'Retry-After: 1m30s' "Retry-After: $(LC_ALL=C date -u -d '+1 hour' '+%a, %d %b %Y %H:%M:%S GMT')" "Retry-After: $(date -u -d '+1 hour' '+%Y-%m-%dT%H:%M:%SZ')" "x-ratelimit-reset: $(date -u -d '+1 hour' +%s)"; do
+    name=capped-$(printf '%s' "$form" | tr -c 'a-zA-Z0-9' '-')
+    retry_ok "$name"
+    scenario "$name" "$capped" '["ok",2,true,true]' <<END
+header $form
+json 429 {"error":{"message":"slow down"}}
+END
+done
+scenario oversize-429 "$lost" '["RATE_LIMITED",429,false,1]' <<'END'
+json 429 {"error":{"message":"Request too large for model: Limit 10000, Requested 20000"}}
+END
+scenario always-429 "$lost" '["RATE_LIMITED",429,true,3]' <<'END'
+json 429 {"error":{"message":"slow down"}}
+END
+scenario silent "$lost" '["TIMEOUT",null,true,2]' --timeout=0.15 --max-attempts=2 <<'END'
+hold 1
+END
+scenario stalls-amid-stream "[$lost, .response.text]" '[["TIMEOUT",200,true,2],"half"]' --timeout=0.15 --max-attempts=2 <<'END'
+head 200
+token half
+hold 1
+END
+jq '.engine.request += {deadline_s: 0.4, max_attempts: 100, backoff_s: 0.1, backoff_max_s: 0.1}' "$settings" >"$scratch/deadline.json"
+scenario deadline '[.error.type, .telemetry.attempts > 2, .telemetry.attempts < 9, .telemetry.wait_s < 0.4]' '["ENGINE_ERROR",true,true,true]' -c "$scratch/deadline.json" <<'END'
+json 500 {"error":{"message":"boom"}}
+END
+script kept-connection-dies.2 <<'END'
+head 200
+token ok
+finish stop
+END
+scenario kept-connection-dies "$whole" '["ok","stop",null,2]' <<'END'
+close
+END
+
+# --- over the context: never asked again, in every server's words ---
+overflow() {
+    scenario "overflow-$1" "$lost" "[\"CONTEXT_OVERFLOW\",$2,false,1]" <<END
+json $2 $3
+END
+}
+overflow llama.cpp 400 '{"error":{"code":400,"message":"request (5000 tokens) exceeds the available context size (4096 tokens)","type":"exceed_context_size_error"}}'
+overflow llama.cpp-500 500 '{"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}'
+overflow vllm 400 '{"object":"error","message":"This model'"'"'s maximum context length is 4096 tokens. However, you requested 5000 tokens"}'
+overflow sglang 400 '{"message":"The input (5000 tokens) is longer than the model'"'"'s context length (4096 tokens)."}'
+overflow sglang-2 400 '{"message":"Requested token count exceeds the model'"'"'s maximum context length of 4096 tokens."}'
+overflow tgi 422 '{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096","error_type":"validation"}'
+overflow openai 400 '{"error":{"message":"too long","code":"context_length_exceeded"}}'
+overflow by-429 429 '{"error":{"message":"maximum context length is 4096"}}'
+scenario overflow-amid-stream '[.error.type, .error.retryable, .telemetry.attempts]' '["CONTEXT_OVERFLOW",false,1]' <<'END'
+head 200
+token half
+data {"error":{"message":"Context size has been exceeded.","code":500}}
+END
+
+# --- error bodies of all shapes ---
+shape() {
+    scenario "shape-$1" '.error.message' "\"$2\"" --max-attempts=1 <<END
+$3
+END
+}
+shape openai 'the message' 'json 500 {"error":{"message":"the message","type":"x","code":null}}'
+shape vllm 'the message' 'json 500 {"object":"error","message":"the message"}'
+shape tgi 'the message' 'json 500 {"error":"the message","error_type":"generation"}'
+shape fastapi 'the message' 'json 500 {"detail":"the message"}'
+shape text 'the message' 'json 500 the message'
+shape html '502 Bad Gateway nginx' 'json 502 <html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body></html>'
+shape none 'HTTP status 503 without a message' 'wire HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n'
+shape event-stream 'the message' 'json 500 data: {"error":{"message":"the message"}}'
+
+# --- the whole stage stops ---
+stops unauthorized 'refuses the key: bad key.*OPENAI_API_KEY' <<'END'
+json 401 {"error":{"message":"bad key"}}
+END
+stops forbidden 'refuses the key' <<'END'
+json 403 {"error":{"message":"no"}}
+END
+stops no-such-path 'has no such path or model: nothing here.*base URL.*model.name' <<'END'
+json 404 {"error":{"message":"nothing here"}}
+END
+stops redirected 'redirects elsewhere.*final address' <<END
+header Location: $mock/s/plain/chat/completions
+json 307 {"error":{"message":"elsewhere"}}
+END
+before=$(asked plain)
+OPENAI_API_KEY=sk-secret-key play redirected
+is 'redirected: the key is not sent along' "$(asked plain)" "$before"
+stops kv-field 'rejects kv_budget: Extra inputs are not permitted.*engine.endpoints.*engine.extra_body' <<'END'
+json 422 {"detail":[{"loc":["body","kv_budget"],"msg":"Extra inputs are not permitted"}],"message":"Extra inputs are not permitted"}
+END
+stops kv-field-400 'rejects kv_policy' <<'END'
+json 400 {"error":{"message":"unknown field: kv_policy"}}
+END
+mock_real=$mock
+mock=http://127.0.0.1:1
+stops unreachable 'http://127.0.0.1:1/s/unreachable cannot be reached: .*--base-url' <<'END'
+END
+mock=$mock_real
+is 'unreachable: at once, not after retries' "$(grep -c . "$scratch/messages")" 1
+done_testing
