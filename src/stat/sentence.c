@@ -251,7 +251,19 @@ static void degraded(struct kvt_buffer *out, const struct kvt_sentence *s)
     kvt_buffer_byte(out, ' ');
     place(out, s, has_loss);
     overall(out, s);
-    kvt_buffer_text(out, "; the data cannot tell whether by failures or by wrong answers");
+    if (!s->verdict->failures_observable) {
+        kvt_buffer_text(
+            out, "; whether by failures or by wrong answers cannot be told, as some failures "
+                 "cannot be seen");
+    } else if (s->verdict->first_silent >= 0) {
+        kvt_buffer_text(out, ": wrong answers rise in ");
+        bin_list(out, s, has_silent);
+        kvt_buffer_text(out, ", and up to ");
+        points(out, ceil(s->verdict->failure_share_upper * 100) / 100);
+        kvt_buffer_text(out, "% of the lost answers may be failures");
+    } else {
+        kvt_buffer_text(out, "; whether by failures or by wrong answers the data cannot tell");
+    }
 }
 
 static size_t smallest_bin(const struct kvt_cells *cells)

@@ -379,6 +379,7 @@ void kvt_verdict_make(const struct kvt_cells *cells, const struct kvt_pairs *pai
     verdict->first_silent = kvt_verdict_first(cells, KVT_PART_SILENT, alpha);
     verdict->overall_loss = cells->overall.p_adj <= alpha;
     verdict->unproven = context->unproven;
+    verdict->failures_observable = context->failures_observable;
     verdict->ref_low = verdict->ref_high = NAN;
     for (size_t b = 0; b < cells->count; b++) {
         reference += (double)cells->items[b].coverage.n_reference;

@@ -41,9 +41,9 @@ struct kvt_verdict {
     enum kvt_headline headline;
     int zone_start, zone_end, collapse_bin;
     int first_loss, first_lift, first_silent;
-    bool overall_loss;     /* loss over all bins together is confirmed */
-    bool unproven;         /* copied from the context, for the sentence */
-    bool retained_failing; /* lift in a bin whose score is confirmed retained */
+    bool overall_loss;                  /* loss over all bins together is confirmed */
+    bool unproven, failures_observable; /* copied from the context, for the sentence */
+    bool retained_failing;              /* lift in a bin whose score is confirmed retained */
 
     struct kvt_order_result order;
     struct kvt_abrupt abrupt;
