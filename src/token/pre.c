@@ -1,6 +1,7 @@
 #include "token/pre.h"
 
 #include "core/memory.h"
+#include "core/utf8.h"
 #include "token/internal.h"
 #include "token/unicode.h"
 
@@ -117,14 +118,19 @@ static void by_family(const struct kvt_pre_step *step, const struct kvt_piece *p
     }
 }
 
-/* ASCII punctuation counts as such whatever its category ($ + < = > ^ ` | ~ are symbols). */
-static bool is_punctuation(const char *at, uint8_t flags)
+/*
+ * ASCII punctuation counts as such whatever its category ($ + < = > ^ ` | ~ are symbols). For this
+ * step the reference has the categories of Unicode 9.
+ */
+static bool is_punctuation(const char *at, size_t width, uint8_t flags)
 {
     unsigned char c = (unsigned char)*at;
     if (c < 0x80)
         return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
                (c >= '{' && c <= '~');
-    return (flags & KVT_PUNCT) != 0;
+    uint32_t cp;
+    return flags & KVT_PUNCT && kvt_utf8_decode(at, width, &cp) > 0 &&
+           !kvt_unicode_is_later_than_9(cp);
 }
 
 /* Characters of one kind apart from the rest. */
@@ -139,7 +145,7 @@ static void by_character(const struct kvt_pre_step *step, const struct kvt_piece
         const char *text = pieces->text.data + at;
         uint8_t flags;
         size_t width = kvt_unicode_next((const unsigned char *)text, piece->end - at, &flags);
-        if (digits ? (flags & KVT_NUMBER) != 0 : is_punctuation(text, flags)) {
+        if (digits ? (flags & KVT_NUMBER) != 0 : is_punctuation(text, width, flags)) {
             stretch(&joining, plain, at, false);
             stretch(&joining, at, at + width, true);
             plain = at + width;
