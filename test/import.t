@@ -7,7 +7,7 @@ press=longbench__hotpotqa__tiny--model__snapkv__0.80
 samples=samples_longbench_hotpotqa_2025-01-31T10-00-00.123456.jsonl
 
 run() { # FORMAT ARGUMENTS...: the stream, messages aside
-    kvt-import --format="$@" 2>"$scratch/said"
+    kvt-import --format="$1" "${@:2}" 2>"$scratch/said"
 }
 # What scoring needs of each response, whatever the format says beside it.
 answers() { jq -c 'select(.kind == "response") | [.answers,.response.text,.meta.length]'; }
