@@ -17,3 +17,13 @@ calibrate-next: build $(BUILD)/helpers/world ## the sampling rule against equal 
 
 bench-stats: build $(BUILD)/helpers/world ## a million responses, beside numpy and scipy
 	$(calibrate_env) nice scripts/bench-stats
+
+# Sampling where it matters, and checking what was reported.
+TOTAL ?=
+BATCH ?= 5
+.PHONY: refine verify
+refine: build ## add entries near the transition up to TOTAL, test once (EXP=snapkv TOTAL=150)
+	@KVT_BIN=$(abspath $(BIN)) scripts/refine $(EXP) $(TOTAL) $(BATCH)
+
+verify: build ## recompute every number of RUN's report from its responses (RUN=runs/snapkv)
+	@KVT_BIN=$(abspath $(BIN)) scripts/verify $(RUN)
