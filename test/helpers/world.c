@@ -112,6 +112,17 @@ static double together_loss(double t, int b)
     (void)t;
     return b < 2 ? 0 : 0.54;
 }
+/* Ten points of .85, the loss that must not be called safe, in the last bin or everywhere. */
+static double edge(double t, int b)
+{
+    (void)t;
+    return b == 4 ? 0.1 / 0.85 : 0;
+}
+static double edge_all(double t, int b)
+{
+    (void)t, (void)b;
+    return 0.1 / 0.85;
+}
 static double small(double t, int b)
 {
     (void)t, (void)b;
@@ -123,6 +134,8 @@ static const struct world worlds[] = {
     {"low", .35, .4, none, none, none, "no effect, low scores, many failures"},
     {"perfect", .9, .0, none, none, none, "no effect, no noise"},
     {"small", .85, .1, small, none, none, "loses 3.4 points everywhere"},
+    {"edge", .85, .1, edge, none, none, "loses 10 points in the last bin: not safe within 10"},
+    {"edge-all", .85, .1, edge_all, none, none, "loses 10 points everywhere: not safe within 10"},
     {"flat-loss", .85, .1, two_fifths, none, none, "loses 36 points everywhere, silently"},
     {"silent-step", .85, .1, step, none, none, "loses 64 points from bin 3 on, silently"},
     {"failing", .85, .1, fifth, all, none, "17 points of failures everywhere, no collapse"},
