@@ -365,7 +365,7 @@ static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char 
     study_warn(&w, view->n_contaminated > 0, "latency_contaminated");
     study_warn(&w, view->n_within_window > 0, "kept_within_window");
     study_warn(&w, view->unequal, "unequal_repeats");
-    study_warn(&w, view->run->unobservable != 0, "failures_unobservable");
+    study_warn(&w, study_failures_hidden(view->table, view->run), "failures_unobservable");
     study_warn(&w, view->table->n_duplicates > 0, "duplicate_requests");
     kvt_write_end(&w);
     kvt_write_end(&w);

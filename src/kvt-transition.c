@@ -542,9 +542,10 @@ static bool judge(struct kvt_stage *stage, struct judged *j, bool larger_blocked
     const struct kvt_pairing *pairing = &j->study->pairing;
     char *name = study_name(&j->study->table, j->item);
     kvt_pairing_pairs(&j->study->table, pairing, j->cells->comparison, &pairs);
-    j->failures_observable =
-        !j->study->table.runs[j->item->slice.run].unobservable &&
-        !j->study->table.runs[pairing->items[j->item->reference].slice.run].unobservable;
+    const struct kvt_observations *table = &j->study->table;
+    const struct kvt_slice *reference = &pairing->items[j->item->reference].slice;
+    j->failures_observable = !study_failures_hidden(table, &table->runs[j->item->slice.run]) &&
+                             !study_failures_hidden(table, &table->runs[reference->run]);
     j->family_cells = family_cells(j->study, j->cells, j->procedure->family_all);
     size_t applied[KVT_APPLIED_COUNT];
     study_applied(&j->study->table, &j->item->slice, applied);

@@ -146,6 +146,23 @@ static inline void study_write_unobservable(struct kvt_writer *writer,
     kvt_write_end(writer);
 }
 
+/* Some model failures of the run cannot be seen. Lost requests are no model failures. */
+static inline bool study_failures_hidden(const struct kvt_observations *table,
+                                         const struct kvt_run *run)
+{
+    static const char *const infrastructure[] = {"TIMEOUT", "RATE_LIMITED", "ENGINE_ERROR",
+                                                 "STREAM_CUT", "CONTEXT_OVERFLOW"};
+    for (size_t i = 0; i < table->n_unobservable; i++) {
+        const char *name = kvt_observations_name(table, table->unobservable[i]);
+        bool lost = false;
+        for (size_t j = 0; j < sizeof infrastructure / sizeof *infrastructure; j++)
+            lost |= strcmp(name, infrastructure[j]) == 0;
+        if ((run->unobservable >> i & 1) && !lost)
+            return true;
+    }
+    return false;
+}
+
 /* A warning code in an array, if it applies. */
 static inline void study_warn(struct kvt_writer *writer, bool applies, const char *code)
 {
