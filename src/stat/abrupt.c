@@ -77,39 +77,55 @@ static size_t best_shape(const struct shapes *shapes, size_t from, size_t to, co
     return best;
 }
 
-static double statistic(const struct shapes *shapes, const double *d, size_t n)
+/* Gain of the best shape in [from, to), from the shapes' dot products with the loss. */
+static double best_gain(const double *dots, size_t from, size_t to)
 {
-    double ramp, step;
-    best_shape(shapes, 0, shapes->n_ramps, d, n, &ramp);
-    best_shape(shapes, shapes->n_ramps, shapes->n_all, d, n, &step);
-    return step - ramp;
+    double best = 0;
+    for (size_t s = from; s < to; s++)
+        best = fmax(best, dots[s]);
+    return best * best;
 }
 
+/*
+ * Wild bootstrap: fake = fit + sign * residual. Shapes are linear in the loss, so a shape's dot
+ * product with fake is that with the fit minus the residuals', plus twice that of the residuals
+ * whose sign is up: one row of products per point is added for each such point.
+ */
 static double bootstrap_p(const struct shapes *shapes, const struct kvt_abrupt *result, size_t ramp,
                           const double *d, size_t n, struct kvt_random *random, size_t resamples)
 {
-    double *fit = kvt_alloc_array(n, sizeof *fit), *residual = kvt_alloc_array(n, sizeof *residual);
-    double *fake = kvt_alloc_array(n, sizeof *fake);
+    size_t m = shapes->n_all, reached = 0;
+    double *rows = kvt_alloc_array(n * m, sizeof *rows); /* (point, shape): 2 * residual * basis */
+    double start[MAX_SHAPES] = {0}, dots[MAX_SHAPES];
     double mean = 0, g = ramp < shapes->n_ramps ? sqrt(result->ramp_gain) : 0;
     double inflate = sqrt((double)n / ((double)n - 2));
     for (size_t i = 0; i < n; i++)
         mean += d[i] / (double)n;
     for (size_t i = 0; i < n; i++) {
-        fit[i] = mean + (g > 0 ? g * shapes->basis[ramp * n + i] : 0);
-        residual[i] = (d[i] - fit[i]) * inflate;
+        double fit = mean + (g > 0 ? g * shapes->basis[ramp * n + i] : 0);
+        double residual = (d[i] - fit) * inflate;
+        for (size_t s = 0; s < m; s++) {
+            double u = shapes->basis[s * n + i];
+            start[s] += u * (fit - residual);
+            rows[i * m + s] = 2 * u * residual;
+        }
     }
-    size_t reached = 0;
     for (size_t r = 0; r < resamples; r++) {
         uint64_t bits = 0;
+        for (size_t s = 0; s < m; s++)
+            dots[s] = start[s];
         for (size_t i = 0; i < n; i++) {
             bits = i % 64 ? bits >> 1 : kvt_random_next(random);
-            fake[i] = fit[i] + (bits & 1 ? residual[i] : -residual[i]);
+            if (!(bits & 1))
+                continue;
+            const double *row = rows + i * m;
+            for (size_t s = 0; s < m; s++)
+                dots[s] += row[s];
         }
-        reached += statistic(shapes, fake, n) >= result->statistic - 1e-12;
+        double fake = best_gain(dots, shapes->n_ramps, m) - best_gain(dots, 0, shapes->n_ramps);
+        reached += fake >= result->statistic - 1e-12;
     }
-    free(fit);
-    free(residual);
-    free(fake);
+    free(rows);
     return (1 + (double)reached) / ((double)resamples + 1);
 }
 

@@ -112,7 +112,7 @@ double kvt_gaffke_tail(const double *d, size_t n, double m)
     if (n == 0)
         return 1;
     size_t used = group_values(d, n, &groups);
-    double p = tail(groups, used, fmin(0.04, 0.5 / sqrt((double)n + 1)), m);
+    double p = tail(groups, used, fmin(0.08, 0.5 / sqrt((double)n + 1)), m);
     free(groups);
     return p;
 }
@@ -124,7 +124,7 @@ double kvt_gaffke_tail(const double *d, size_t n, double m)
  */
 static double step_of_rule(const struct group *groups, size_t n, double total, double m)
 {
-    double safe = fmin(0.04, 0.5 / sqrt(total)), h = 0.04, p = tail(groups, n, h, m);
+    double safe = fmin(0.08, 0.5 / sqrt(total)), h = 0.08, p = tail(groups, n, h, m);
     while (h / 2 > safe) {
         double finer = tail(groups, n, h / 2, m);
         h /= 2;
