@@ -98,11 +98,11 @@ int kvt_count_unescape(struct kvt_buffer *out, const char *value, size_t length)
     return status;
 }
 
-static void write_result(const struct kvt_token_ids *ids, bool list, struct kvt_buffer *out)
+static void write_result(const struct kvt_token_ids *ids, int64_t count, struct kvt_buffer *out)
 {
     kvt_buffer_clear(out);
-    if (!list) {
-        kvt_buffer_printf(out, "{\"n\":%zu}\n", ids->count);
+    if (!ids) {
+        kvt_buffer_printf(out, "{\"n\":%lld}\n", (long long)count);
     } else {
         kvt_buffer_text(out, "{\"ids\":[");
         for (size_t i = 0; i < ids->count; i++) {
@@ -154,17 +154,23 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count
     struct kvt_error error;
     struct kvt_buffer text = {0}, out = {0};
     struct kvt_token_ids ids = {0};
+    struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
     int status;
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
         if (line.length == 0)
             continue;
         read_text(&line, options->field, &text);
+        const char *bytes = kvt_buffer_string(&text);
         ids.count = 0;
-        if (kvt_tokenizer_encode(tokenizer, kvt_buffer_string(&text), text.length, options->flags,
-                                 &ids, &error) != 0)
+        int64_t count = 0;
+        if (options->ids)
+            status = kvt_encoder_encode(encoder, bytes, text.length, options->flags, &ids, &error);
+        else
+            count = kvt_encoder_count(encoder, bytes, text.length, options->flags, &error);
+        if (status < 0 || count < 0)
             stop(&line, error.text);
-        write_result(&ids, options->ids, &out);
+        write_result(options->ids ? &ids : NULL, count, &out);
     }
     if (status < 0) {
         fflush(stdout);
@@ -176,4 +182,5 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count
     kvt_buffer_free(&text);
     kvt_buffer_free(&out);
     kvt_token_ids_free(&ids);
+    kvt_encoder_free(encoder);
 }

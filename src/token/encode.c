@@ -4,18 +4,16 @@
  */
 #include "core/memory.h"
 #include "token/internal.h"
-#include "token/unicode.h"
+#include "token/piece.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Working memory of one call. */
-struct encoder {
+struct kvt_encoder {
     const struct kvt_tokenizer *tokenizer;
-    struct kvt_token_ids *out;
     struct kvt_error *error;
     unsigned flags;
-    struct kvt_merge_work work;
+    struct kvt_piece_encoder piece;
     struct kvt_buffer part; /* text with visible spaces */
     size_t
         *origins; /* with KVT_ENCODE_ENDS: bytes of the raw text covered after each byte of part */
@@ -24,6 +22,7 @@ struct encoder {
     struct kvt_pattern_search search;
     struct kvt_pieces pieces;
     struct kvt_buffer bytes; /* of a piece in its printable spelling */
+    size_t seen;             /* bytes of text encoded so far */
 };
 
 /* A text under way and where its bytes come from. */
@@ -41,141 +40,33 @@ static size_t covered(const struct span *span, size_t end)
     return span->origins[end - 1];
 }
 
-static void emit(struct encoder *encoder, int32_t id, size_t end)
+static void emit(struct kvt_encoder *encoder, int32_t id, size_t end)
 {
-    struct kvt_token_ids *out = encoder->out;
-    if (out->count == out->capacity) {
-        size_t capacity = out->capacity ? 2 * out->capacity : 64;
-        out->ids = kvt_realloc_array(out->ids, capacity, sizeof *out->ids);
-        if (out->ends || encoder->flags & KVT_ENCODE_ENDS)
-            out->ends = kvt_realloc_array(out->ends, capacity, sizeof *out->ends);
-        out->capacity = capacity;
-    }
-    out->ids[out->count] = id;
+    struct kvt_token_ids *out = encoder->piece.out;
+    encoder->piece.count++;
+    if (!out)
+        return;
+    kvt_token_ids_add(out, id);
     if (encoder->flags & KVT_ENCODE_ENDS)
-        out->ends[out->count] = end;
-    out->count++;
+        out->ends[out->count - 1] = end;
 }
 
-static int too_long(struct encoder *encoder)
+static int encode_piece(struct kvt_encoder *encoder, const struct span *span, size_t start,
+                        size_t end)
 {
-    return kvt_fail(encoder->error, KVT_DATA, "a piece of text has more than 2^31 symbols");
-}
-
-/* Unknown characters on their way into the list: fused or not, or dropped. */
-struct unknown {
-    uint32_t pending; /* bytes of the unknown symbol not yet pushed */
-    uint32_t skipped; /* bytes of dropped characters; they count with the next symbol's length */
-};
-
-static bool add_unknown(struct encoder *encoder, struct unknown *state, uint32_t width)
-{
-    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
-    bool pushed = true;
-    if (tokenizer->unknown < 0) {
-        state->skipped += width;
-        return true;
-    }
-    if (state->pending && !tokenizer->fuse_unknown) {
-        pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, state->pending);
-        state->pending = 0;
-    }
-    state->pending += width;
-    return pushed;
-}
-
-static bool flush_unknown(struct encoder *encoder, struct unknown *state)
-{
-    uint32_t width = state->pending;
-    state->pending = 0;
-    return !width || kvt_merge_push(&encoder->work, encoder->tokenizer->unknown, width);
-}
-
-static bool add_known(struct encoder *encoder, struct unknown *state, int32_t id, uint32_t width)
-{
-    uint32_t skipped = state->skipped;
-    state->skipped = 0;
-    return flush_unknown(encoder, state) && kvt_merge_push(&encoder->work, id, width + skipped);
-}
-
-static int push_bytes(struct encoder *encoder, const char *text, size_t length)
-{
-    const int32_t *byte_ids = encoder->tokenizer->byte_ids;
-    struct unknown state = {0};
-    bool pushed = true;
-    for (size_t i = 0; i < length && pushed; i++) {
-        int32_t id = byte_ids[(unsigned char)text[i]];
-        pushed = id >= 0 ? add_known(encoder, &state, id, 1) : add_unknown(encoder, &state, 1);
-    }
-    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
-}
-
-static bool has_bytes(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
-{
-    if (!tokenizer->byte_fallback)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (tokenizer->byte_ids[(unsigned char)text[i]] < 0)
-            return false;
-    return true;
-}
-
-/*
- * The characters of a piece as symbols. Bytes that stand for a character do not end a run of
- * unknown ones: the reference library pushes them first and the run, when it ends, behind them.
- */
-static int push_characters(struct encoder *encoder, const char *text, size_t length)
-{
-    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
-    struct unknown state = {0};
-    bool pushed = true;
-    for (size_t at = 0; at < length && pushed;) {
-        uint8_t flags;
-        size_t width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
-        int32_t id = kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width);
-        if (id >= 0)
-            pushed = add_known(encoder, &state, id, (uint32_t)width);
-        else if (has_bytes(tokenizer, text + at, width))
-            for (size_t i = 0; i < width && pushed; i++)
-                pushed = kvt_merge_push(&encoder->work,
-                                        tokenizer->byte_ids[(unsigned char)text[at + i]], 1);
-        else
-            pushed = add_unknown(encoder, &state, (uint32_t)width);
-        at += width;
-    }
-    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
-}
-
-static int encode_piece(struct encoder *encoder, const struct span *span, size_t start, size_t end)
-{
-    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
-    const char *text = span->text + start;
-    size_t length = end - start;
-    if (length >= INT32_MAX)
-        return too_long(encoder);
-    int32_t whole =
-        tokenizer->ignore_merges ? kvt_vocabulary_find(&tokenizer->vocabulary, text, length) : -1;
-    if (whole >= 0) {
-        emit(encoder, whole, covered(span, end));
-        return 0;
-    }
-    struct kvt_merge_work *work = &encoder->work;
-    work->n_symbols = 0;
-    int status = tokenizer->units == KVT_UNITS_BYTES ? push_bytes(encoder, text, length)
-                                                     : push_characters(encoder, text, length);
-    if (status != 0)
+    struct kvt_piece_encoder *pieces = &encoder->piece;
+    if (kvt_piece_encode(pieces, span->text + start, end - start, span->length - start) != 0)
         return -1;
-    if (work->n_symbols == 0)
+    if (!pieces->ends || pieces->work.n_symbols == 0)
         return 0;
-    kvt_merge_run(&tokenizer->merges, work);
-    for (int32_t place = 0; place >= 0; place = work->symbols[place].next) {
-        start += work->symbols[place].length;
-        emit(encoder, work->symbols[place].id, covered(span, start));
+    for (int32_t place = 0; place >= 0; place = pieces->work.symbols[place].next) {
+        start += pieces->work.symbols[place].length;
+        emit(encoder, pieces->work.symbols[place].id, covered(span, start));
     }
     return 0;
 }
 
-static int encode_matches(struct encoder *encoder, const struct span *span)
+static int encode_matches(struct kvt_encoder *encoder, const struct span *span)
 {
     size_t start, end, done = 0;
     int status;
@@ -194,7 +85,7 @@ static int encode_matches(struct encoder *encoder, const struct span *span)
 }
 
 /* The long way: all steps of the pre-tokenizer, which may change the text. */
-static int encode_steps(struct encoder *encoder, const struct span *span, bool first)
+static int encode_steps(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
     struct kvt_pieces *pieces = &encoder->pieces;
     if (encoder->flags & KVT_ENCODE_ENDS)
@@ -219,7 +110,29 @@ static int encode_steps(struct encoder *encoder, const struct span *span, bool f
     return 0;
 }
 
-static int encode_pieces(struct encoder *encoder, const struct span *span, bool first)
+/*
+ * Without a pre-tokenizer the whole text is one piece. It may be cut before a visible space where
+ * no token holds what stands before it and the space: no merge crosses such a place.
+ */
+static int encode_words(struct kvt_encoder *encoder, const struct span *span)
+{
+    const uint8_t *glued = encoder->tokenizer->glued;
+    const char *text = span->text, *end = text + span->length;
+    size_t start = 0;
+    for (const char *at = text + 1; at < end; at++) {
+        at = memchr(at, '\xe2', (size_t)(end - at));
+        if (!at)
+            break;
+        if (end - at < 3 || at[1] != '\x96' || at[2] != '\x81' || glued[(unsigned char)at[-1]])
+            continue;
+        if (encode_piece(encoder, span, start, (size_t)(at - text)) != 0)
+            return -1;
+        start = (size_t)(at - text);
+    }
+    return encode_piece(encoder, span, start, span->length);
+}
+
+static int encode_pieces(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
     if (span->length == 0)
@@ -229,6 +142,8 @@ static int encode_pieces(struct encoder *encoder, const struct span *span, bool 
         return encode_piece(encoder, span, 0, span->length);
     case KVT_DIRECT_PATTERN:
         return encode_matches(encoder, span);
+    case KVT_DIRECT_SPACES:
+        return encode_words(encoder, span);
     case KVT_DIRECT_NOT:
         return encode_steps(encoder, span, first);
     case KVT_DIRECT_FAMILY:
@@ -245,7 +160,7 @@ static int encode_pieces(struct encoder *encoder, const struct span *span, bool 
 }
 
 /* Appends to the normalised text; `origin` is what the raw text has covered after these bytes. */
-static void put(struct encoder *encoder, const char *text, size_t length, size_t before,
+static void put(struct kvt_encoder *encoder, const char *text, size_t length, size_t before,
                 size_t origin)
 {
     if (encoder->flags & KVT_ENCODE_ENDS) {
@@ -277,7 +192,7 @@ static bool wants_space(const struct kvt_tokenizer *tokenizer, const char *text,
 }
 
 /* SentencePiece's visible spaces: one before the part, and one for each space in it. */
-static void show_spaces(struct encoder *encoder, const char *text, size_t length, size_t base)
+static void show_spaces(struct kvt_encoder *encoder, const char *text, size_t length, size_t base)
 {
     const size_t width = sizeof KVT_VISIBLE_SPACE - 1;
     encoder->part.length = 0;
@@ -298,7 +213,7 @@ static void show_spaces(struct encoder *encoder, const char *text, size_t length
 }
 
 /* Normalised text: its added tokens, and pieces of what is between them. */
-static int encode_span(struct encoder *encoder, const struct span *span, bool first)
+static int encode_span(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
     const struct kvt_added *added = &encoder->tokenizer->added_normalized;
     bool ordinary = (encoder->flags & KVT_ENCODE_ORDINARY) != 0;
@@ -319,7 +234,7 @@ static int encode_span(struct encoder *encoder, const struct span *span, bool fi
 }
 
 /* Text between the added tokens of the raw text; `base` is its place in the whole. */
-static int encode_part(struct encoder *encoder, const char *text, size_t length, size_t base)
+static int encode_part(struct kvt_encoder *encoder, const char *text, size_t length, size_t base)
 {
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
     struct span span = {text, length, NULL, base};
@@ -346,7 +261,7 @@ int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_bu
 {
     if (!tokenizer->escape_space)
         return kvt_normalizer_run(&tokenizer->normalizer, buffers, text, length, error);
-    struct encoder encoder = {.tokenizer = tokenizer};
+    struct kvt_encoder encoder = {.tokenizer = tokenizer};
     show_spaces(&encoder, *text, *length, 0);
     kvt_buffer_clear(&buffers[0]);
     kvt_buffer_append(&buffers[0], encoder.part.data, encoder.part.length);
@@ -356,7 +271,7 @@ int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_bu
     return 0;
 }
 
-static int encode_text(struct encoder *encoder, const char *text, size_t length)
+static int encode_text(struct kvt_encoder *encoder, const char *text, size_t length)
 {
     const struct kvt_added *added = &encoder->tokenizer->added;
     struct kvt_added_match match;
@@ -373,41 +288,87 @@ static int encode_text(struct encoder *encoder, const char *text, size_t length)
     return taken < length ? encode_part(encoder, text + taken, length - taken, taken) : 0;
 }
 
-static void emit_template(struct encoder *encoder, const struct kvt_template_ids *ids, size_t end)
+static void emit_template(struct kvt_encoder *encoder, const struct kvt_template_ids *ids,
+                          size_t end)
 {
     for (size_t i = 0; encoder->flags & KVT_ENCODE_SPECIAL && i < ids->count; i++)
         emit(encoder, ids->ids[i], end);
 }
 
+struct kvt_encoder *kvt_encoder_new(const struct kvt_tokenizer *tokenizer)
+{
+    struct kvt_encoder *encoder = kvt_alloc_zero(1, sizeof *encoder);
+    encoder->tokenizer = tokenizer;
+    encoder->piece.tokenizer = tokenizer;
+    return encoder;
+}
+
+void kvt_encoder_free(struct kvt_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    kvt_piece_free(&encoder->piece);
+    kvt_buffer_free(&encoder->part);
+    kvt_buffer_free(&encoder->normalized[0]);
+    kvt_buffer_free(&encoder->normalized[1]);
+    kvt_buffer_free(&encoder->bytes);
+    kvt_pattern_end(&encoder->search);
+    kvt_pieces_free(&encoder->pieces);
+    free(encoder->origins);
+    free(encoder);
+}
+
+static int run(struct kvt_encoder *encoder, const char *text, size_t length, unsigned flags,
+               struct kvt_token_ids *out, struct kvt_error *error)
+{
+    enum { WARM = 4096 }; /* bytes after which a cache pays for being made */
+    encoder->flags = flags;
+    encoder->error = error;
+    encoder->piece.error = error;
+    encoder->piece.out = out;
+    encoder->piece.count = 0;
+    encoder->piece.ends = (flags & KVT_ENCODE_ENDS) != 0;
+    encoder->seen += length;
+    if (encoder->seen >= WARM)
+        kvt_piece_use_cache(&encoder->piece);
+    if (flags & KVT_ENCODE_ENDS && !out->ends)
+        out->ends = kvt_alloc_zero(out->capacity, sizeof *out->ends);
+    emit_template(encoder, &encoder->tokenizer->prefix, 0);
+    int status = encode_text(encoder, text, length);
+    emit_template(encoder, &encoder->tokenizer->suffix, length);
+    return status;
+}
+
+int kvt_encoder_encode(struct kvt_encoder *encoder, const char *text, size_t length, unsigned flags,
+                       struct kvt_token_ids *out, struct kvt_error *error)
+{
+    return run(encoder, text, length, flags, out, error);
+}
+
+int64_t kvt_encoder_count(struct kvt_encoder *encoder, const char *text, size_t length,
+                          unsigned flags, struct kvt_error *error)
+{
+    if (run(encoder, text, length, flags & ~(unsigned)KVT_ENCODE_ENDS, NULL, error) != 0)
+        return -1;
+    return (int64_t)encoder->piece.count;
+}
+
 int kvt_tokenizer_encode(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
                          unsigned flags, struct kvt_token_ids *out, struct kvt_error *error)
 {
-    struct encoder encoder = {.tokenizer = tokenizer, .out = out, .error = error, .flags = flags};
-    if (flags & KVT_ENCODE_ENDS && !out->ends && out->capacity)
-        out->ends = kvt_alloc_zero(out->capacity, sizeof *out->ends);
-    emit_template(&encoder, &tokenizer->prefix, 0);
-    int status = encode_text(&encoder, text, length);
-    emit_template(&encoder, &tokenizer->suffix, length);
-    kvt_merge_work_free(&encoder.work);
-    kvt_buffer_free(&encoder.part);
-    kvt_buffer_free(&encoder.normalized[0]);
-    kvt_buffer_free(&encoder.normalized[1]);
-    kvt_buffer_free(&encoder.bytes);
-    kvt_pattern_end(&encoder.search);
-    kvt_pieces_free(&encoder.pieces);
-    free(encoder.origins);
+    struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
+    int status = run(encoder, text, length, flags, out, error);
+    kvt_encoder_free(encoder);
     return status;
 }
 
 int64_t kvt_tokenizer_count(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
                             unsigned flags, struct kvt_error *error)
 {
-    struct kvt_token_ids ids = {0};
-    int status = kvt_tokenizer_encode(tokenizer, text, length, flags & ~(unsigned)KVT_ENCODE_ENDS,
-                                      &ids, error);
-    int64_t count = (int64_t)ids.count;
-    kvt_token_ids_free(&ids);
-    return status == 0 ? count : -1;
+    struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
+    int64_t count = kvt_encoder_count(encoder, text, length, flags, error);
+    kvt_encoder_free(encoder);
+    return count;
 }
 
 void kvt_token_ids_free(struct kvt_token_ids *ids)

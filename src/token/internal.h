@@ -25,6 +25,7 @@ enum kvt_units {
 /* How a normalised text becomes pieces. */
 enum kvt_direct {
     KVT_DIRECT_WHOLE,   /* it is one piece */
+    KVT_DIRECT_SPACES,  /* it is one piece, and may be cut before visible spaces (`glued`) */
     KVT_DIRECT_FAMILY,  /* by one hand-written function */
     KVT_DIRECT_PATTERN, /* by the matches of one pattern and what is between them */
     KVT_DIRECT_NOT,     /* by all steps of `pre` */
@@ -63,6 +64,10 @@ struct kvt_tokenizer {
     enum kvt_direct direct;
     kvt_split_function split; /* DIRECT_FAMILY */
 
+    uint8_t glued[256];     /* last bytes of characters that stand before U+2581 in some token */
+    bool bytes_stand_alone; /* no rule joins the tokens of single bytes (byte fallback) */
+    struct kvt_long_tables *long_tables; /* made when first needed, behind the lock */
+
     struct kvt_template_ids prefix, suffix; /* around the text, with KVT_ENCODE_SPECIAL */
     int32_t bos;                            /* -1: none */
     bool adds_bos;
@@ -70,7 +75,8 @@ struct kvt_tokenizer {
     char *outputs;  /* bytes of each token in output text */
     size_t *starts; /* by id, size + 1 places in outputs */
     char *path;
-    pthread_mutex_t lock; /* of sha256, computed when it is first asked for */
+    pthread_mutex_t
+        lock; /* of long_tables and sha256, which are made when they are first asked for */
     char sha256[KVT_SHA256_HEX];
 };
 
@@ -97,6 +103,8 @@ void kvt_tokenizer_add_splits(struct kvt_tokenizer *tokenizer, int32_t id, uint3
 /* All of the normalisation, as kvt_normalizer_run does it. */
 int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_buffer buffers[2],
                             const char **text, size_t *length, struct kvt_error *error);
+
+const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokenizer *tokenizer);
 
 struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, struct kvt_error *error);
 struct kvt_tokenizer *kvt_tokenizer_from_json(const char *path, struct kvt_error *error);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHORT = 32 }; /* symbols; more go through the heap */
+
 static void rehash(struct kvt_merges *merges, size_t n_slots)
 {
     struct kvt_merges old = *merges;
@@ -132,10 +134,42 @@ static void join(struct kvt_merge_work *work, int32_t place, int32_t id)
         work->symbols[left->next].previous = place;
 }
 
-void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work)
+static void join_pair(struct kvt_merge_work *work, int32_t place, const struct kvt_merge *merge)
 {
-    if (merges->count == 0)
-        return;
+    const struct kvt_symbol *left = &work->symbols[place];
+    work->last = (struct kvt_last_merge){merge->rank, left->id, work->symbols[left->next].id};
+    join(work, place, merge->id);
+}
+
+/* Few symbols: the best pair is looked for anew each time, in the places of the symbols that are
+ * left. */
+static void run_short(const struct kvt_merges *merges, struct kvt_merge_work *work)
+{
+    const struct kvt_merge *rules[SHORT];
+    struct kvt_symbol *symbols = work->symbols;
+    for (size_t place = 0; place + 1 < work->n_symbols; place++)
+        rules[place] = kvt_merges_find(merges, symbols[place].id, symbols[place + 1].id);
+    for (;;) {
+        int32_t best = -1;
+        uint32_t rank = UINT32_MAX;
+        for (int32_t place = 0; symbols[place].next >= 0; place = symbols[place].next) {
+            if (rules[place] && (best < 0 || rules[place]->rank < rank)) {
+                best = place;
+                rank = rules[place]->rank;
+            }
+        }
+        if (best < 0)
+            return;
+        join_pair(work, best, rules[best]);
+        int32_t next = symbols[best].next, previous = symbols[best].previous;
+        rules[best] = next < 0 ? NULL : kvt_merges_find(merges, symbols[best].id, symbols[next].id);
+        if (previous >= 0)
+            rules[previous] = kvt_merges_find(merges, symbols[previous].id, symbols[best].id);
+    }
+}
+
+static void run_heap(const struct kvt_merges *merges, struct kvt_merge_work *work)
+{
     work->n_heap = 0;
     for (size_t place = 0; place + 1 < work->n_symbols; place++)
         offer(merges, work, (int32_t)place);
@@ -149,10 +183,20 @@ void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work)
             kvt_merges_find(merges, left->id, work->symbols[left->next].id);
         if (!merge || merge->id != top.id)
             continue;
-        join(work, top.place, top.id);
+        join_pair(work, top.place, merge);
         offer(merges, work, left->previous);
         offer(merges, work, top.place);
     }
+}
+
+void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work)
+{
+    if (merges->count == 0 || work->n_symbols < 2)
+        return;
+    if (work->n_symbols <= SHORT)
+        run_short(merges, work);
+    else
+        run_heap(merges, work);
 }
 
 void kvt_merge_work_free(struct kvt_merge_work *work)

@@ -61,12 +61,18 @@ struct kvt_candidate {
     int32_t id;    /* what the pair becomes */
 };
 
+struct kvt_last_merge {
+    uint32_t rank;
+    int32_t left, right;
+};
+
 /* Working memory, reused from piece to piece; zero-initialise, release with kvt_merge_work_free. */
 struct kvt_merge_work {
     struct kvt_symbol *symbols;
     size_t n_symbols, symbols_capacity;
     struct kvt_candidate *heap;
     size_t n_heap, heap_capacity;
+    struct kvt_last_merge last; /* the last pair that was joined; unchanged when none was */
 };
 
 /* Appends a symbol to the piece; false when the piece has more symbols than can be numbered. */

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "token/internal.h"
+#include "token/long.h"
 #include "token/unicode.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer)
     kvt_vocabulary_free(&tokenizer->vocabulary);
     kvt_vocabulary_free(&tokenizer->unspelled);
     kvt_merges_free(&tokenizer->merges);
+    kvt_long_tables_free(tokenizer->long_tables);
     kvt_added_free(&tokenizer->added);
     kvt_added_free(&tokenizer->added_normalized);
     kvt_normalizer_free(&tokenizer->normalizer);
@@ -143,6 +145,35 @@ static struct kvt_pre_step *last_step(struct kvt_pre *pre)
     return pre->count ? &pre->steps[pre->count - 1] : NULL;
 }
 
+/* Where no merge can cross: before a visible space behind these bytes; around bytes that stand
+ * alone. */
+static void find_barriers(struct kvt_tokenizer *tokenizer)
+{
+    const struct kvt_vocabulary *vocabulary = &tokenizer->vocabulary;
+    if (tokenizer->units != KVT_UNITS_CHARACTERS)
+        return;
+    for (size_t i = 0; i < vocabulary->n_slots; i++) {
+        if (vocabulary->slots[i] < 0)
+            continue;
+        size_t length;
+        const char *key = kvt_vocabulary_key(vocabulary, vocabulary->slots[i], &length);
+        for (size_t at = 1; at + 3 <= length; at++)
+            if (memcmp(key + at, KVT_VISIBLE_SPACE, 3) == 0)
+                tokenizer->glued[(unsigned char)key[at - 1]] = 1;
+    }
+    tokenizer->bytes_stand_alone = true;
+    const struct kvt_merges *merges = &tokenizer->merges;
+    uint8_t *is_byte = kvt_alloc_zero((size_t)vocabulary->size, 1);
+    for (int byte = 0; byte < 256; byte++)
+        if (tokenizer->byte_ids[byte] >= 0)
+            is_byte[tokenizer->byte_ids[byte]] = 1;
+    for (size_t i = 0; i < merges->n_slots; i++)
+        if (merges->pairs[i] != UINT64_MAX &&
+            (is_byte[merges->pairs[i] >> 32] || is_byte[merges->pairs[i] & UINT32_MAX]))
+            tokenizer->bytes_stand_alone = false;
+    free(is_byte);
+}
+
 /* A Metaspace that is the whole pre-tokenizer is SentencePiece's spaces, and a cut before each. */
 static void simplify_metaspace(struct kvt_tokenizer *tokenizer)
 {
@@ -177,7 +208,12 @@ static void simplify(struct kvt_tokenizer *tokenizer)
     last = last_step(pre);
     tokenizer->direct = KVT_DIRECT_NOT;
     if (pre->count == 0)
-        tokenizer->direct = KVT_DIRECT_WHOLE;
+        tokenizer->direct =
+            tokenizer->escape_space && tokenizer->units == KVT_UNITS_CHARACTERS &&
+                    !tokenizer->ignore_merges &&
+                    kvt_vocabulary_find(&tokenizer->vocabulary, KVT_VISIBLE_SPACE, 3) >= 0
+                ? KVT_DIRECT_SPACES
+                : KVT_DIRECT_WHOLE;
     if (pre->count == 1 && last->kind == KVT_PRE_FAMILY) {
         tokenizer->direct = KVT_DIRECT_FAMILY;
         tokenizer->split = last->split;
@@ -190,7 +226,9 @@ void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer)
 {
     kvt_added_finish(&tokenizer->added);
     kvt_added_finish(&tokenizer->added_normalized);
+    kvt_merges_reserve(&tokenizer->merges, 0); /* look-ups need slots, even without rules */
     simplify(tokenizer);
+    find_barriers(tokenizer);
     int32_t size = tokenizer->vocabulary.size;
     tokenizer->ends = kvt_alloc_zero((size_t)size, 1);
     tokenizer->starts = kvt_alloc_array((size_t)size + 1, sizeof *tokenizer->starts);
@@ -323,6 +361,17 @@ const char *kvt_tokenizer_bytes(const struct kvt_tokenizer *tokenizer, int32_t i
         return "";
     *length = tokenizer->starts[id + 1] - tokenizer->starts[id];
     return tokenizer->outputs + tokenizer->starts[id];
+}
+
+const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokenizer *tokenizer)
+{
+    struct kvt_tokenizer *owner = (struct kvt_tokenizer *)(uintptr_t)tokenizer;
+    pthread_mutex_lock(&owner->lock);
+    if (!owner->long_tables)
+        owner->long_tables = kvt_long_tables_make(&owner->vocabulary, &owner->merges);
+    const struct kvt_long_tables *tables = owner->long_tables;
+    pthread_mutex_unlock(&owner->lock);
+    return tables;
 }
 
 const char *kvt_tokenizer_sha256(const struct kvt_tokenizer *tokenizer)

@@ -1,0 +1,263 @@
+#include "token/long.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAIR_SLOTS = 1 << 16 };
+
+static size_t edge_slot(const struct kvt_long_tables *tables, uint64_t edge)
+{
+    size_t mask = tables->n_slots - 1;
+    size_t slot = kvt_merges_slot(edge) & mask;
+    while (tables->edges[slot] != edge && tables->edges[slot] != UINT64_MAX)
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
+static int32_t child_of(const struct kvt_long_tables *tables, int32_t node, char byte)
+{
+    size_t slot = edge_slot(tables, (uint64_t)node << 8 | (unsigned char)byte);
+    return tables->edges[slot] == UINT64_MAX ? -1 : tables->children[slot];
+}
+
+static void add_key(struct kvt_long_tables *tables, const char *key, size_t length, int32_t id)
+{
+    int32_t node = 0;
+    for (size_t i = 0; i < length; i++) {
+        uint64_t edge = (uint64_t)node << 8 | (unsigned char)key[i];
+        size_t slot = edge_slot(tables, edge);
+        if (tables->edges[slot] == UINT64_MAX) {
+            tables->edges[slot] = edge;
+            tables->children[slot] = (int32_t)tables->n_nodes;
+            tables->tokens[tables->n_nodes++] = -1;
+        }
+        node = tables->children[slot];
+    }
+    tables->tokens[node] = id;
+}
+
+static int32_t longest_inside(const struct kvt_long_tables *tables, const char *key, size_t length)
+{
+    int32_t node = 0, found = -1;
+    for (size_t i = 0; i + 1 < length; i++) {
+        node = child_of(tables, node, key[i]);
+        if (tables->tokens[node] >= 0)
+            found = tables->tokens[node];
+    }
+    return found;
+}
+
+/* Is each rule's rank above those of all rules that make its sides? */
+static bool is_ordered(const struct kvt_vocabulary *vocabulary, const struct kvt_merges *merges)
+{
+    uint32_t *highest = kvt_alloc_zero((size_t)vocabulary->size, sizeof *highest); /* rank + 1 */
+    for (size_t i = 0; i < merges->n_slots; i++) {
+        if (merges->pairs[i] == UINT64_MAX)
+            continue;
+        const struct kvt_merge *merge = &merges->results[i];
+        if (merge->rank + 1 > highest[merge->id])
+            highest[merge->id] = merge->rank + 1;
+    }
+    bool ordered = true;
+    for (size_t i = 0; i < merges->n_slots && ordered; i++)
+        if (merges->pairs[i] != UINT64_MAX)
+            ordered = highest[merges->pairs[i] >> 32] <= merges->results[i].rank &&
+                      highest[merges->pairs[i] & UINT32_MAX] <= merges->results[i].rank;
+    free(highest);
+    return ordered;
+}
+
+struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary,
+                                             const struct kvt_merges *merges)
+{
+    struct kvt_long_tables *tables = kvt_alloc_zero(1, sizeof *tables);
+    size_t bytes = 1;
+    for (size_t i = 0; i < vocabulary->n_slots; i++)
+        if (vocabulary->slots[i] >= 0)
+            bytes += vocabulary->lengths[vocabulary->slots[i]];
+    tables->n_slots = 1024;
+    while (tables->n_slots < bytes + bytes / 2)
+        tables->n_slots *= 2;
+    tables->edges = kvt_alloc_array(tables->n_slots, sizeof *tables->edges);
+    memset(tables->edges, 0xff, tables->n_slots * sizeof *tables->edges);
+    tables->children = kvt_alloc_array(tables->n_slots, sizeof *tables->children);
+    tables->tokens = kvt_alloc_array(bytes, sizeof *tables->tokens);
+    tables->tokens[0] = -1;
+    tables->n_nodes = 1;
+    tables->shorter = kvt_alloc_array((size_t)vocabulary->size, sizeof *tables->shorter);
+    size_t length;
+    for (size_t i = 0; i < vocabulary->n_slots; i++) {
+        int32_t id = vocabulary->slots[i];
+        const char *key = id >= 0 ? kvt_vocabulary_key(vocabulary, id, &length) : NULL;
+        if (key)
+            add_key(tables, key, length, id);
+    }
+    for (size_t i = 0; i < vocabulary->n_slots; i++) {
+        int32_t id = vocabulary->slots[i];
+        const char *key = id >= 0 ? kvt_vocabulary_key(vocabulary, id, &length) : NULL;
+        if (key)
+            tables->shorter[id] = longest_inside(tables, key, length);
+    }
+    tables->ordered = is_ordered(vocabulary, merges);
+    return tables;
+}
+
+void kvt_long_tables_free(struct kvt_long_tables *tables)
+{
+    if (!tables)
+        return;
+    free(tables->edges);
+    free(tables->children);
+    free(tables->tokens);
+    free(tables->shorter);
+    free(tables);
+}
+
+static int32_t longest_at(const struct kvt_long_tables *tables, const char *text, size_t length)
+{
+    int32_t node = 0, found = -1;
+    for (size_t i = 0; i < length; i++) {
+        node = child_of(tables, node, text[i]);
+        if (node < 0)
+            break;
+        if (tables->tokens[node] >= 0)
+            found = tables->tokens[node];
+    }
+    return found;
+}
+
+/* Does merging the keys of these tokens (the second may be -1) give back the tokens themselves? */
+static bool encodes_itself(struct kvt_long_work *work, int32_t first, int32_t second)
+{
+    struct kvt_merge_work *merge = &work->work;
+    size_t length;
+    merge->n_symbols = 0;
+    const char *key = kvt_vocabulary_key(work->vocabulary, first, &length);
+    bool usable = work->symbols(work->context, key, length, merge);
+    if (usable && second >= 0) {
+        key = kvt_vocabulary_key(work->vocabulary, second, &length);
+        usable = work->symbols(work->context, key, length, merge);
+    }
+    if (!usable || merge->n_symbols == 0)
+        return false;
+    kvt_merge_run(work->merges, merge);
+    const struct kvt_symbol *left = &merge->symbols[0];
+    if (left->id != first)
+        return false;
+    if (second < 0)
+        return left->next < 0;
+    return left->next >= 0 && merge->symbols[left->next].id == second &&
+           merge->symbols[left->next].next < 0;
+}
+
+static const struct kvt_derivation *derive(struct kvt_long_work *work, int32_t id)
+{
+    struct kvt_derivation *derivation = &work->derivations[id];
+    if (derivation->state)
+        return derivation;
+    work->work.last = (struct kvt_last_merge){.left = -1, .right = -1};
+    derivation->state = 3;
+    if (encodes_itself(work, id, -1)) {
+        derivation->state = work->work.last.left < 0 ? 1 : 2;
+        derivation->rank = work->work.last.rank;
+        derivation->left = work->work.last.left;
+        derivation->right = work->work.last.right;
+    }
+    return derivation;
+}
+
+/*
+ * For ordered rules: the merges on the two edges are undone from the last to the first; the
+ * boundary holds if at no moment a rule across it comes before the merge that was undone last on
+ * either side. Of equal ranks the left place comes first: the left side's merge before one across,
+ * one across before the right side's.
+ */
+static bool boundary_holds(struct kvt_long_work *work, int32_t left, int32_t right)
+{
+    uint64_t left_limit = UINT64_MAX, right_limit = UINT64_MAX;
+    for (;;) {
+        const struct kvt_merge *across = kvt_merges_find(work->merges, left, right);
+        if (across && across->rank < left_limit && across->rank <= right_limit)
+            return false;
+        const struct kvt_derivation *a = derive(work, left), *b = derive(work, right);
+        if (a->state != 2 && b->state != 2)
+            return true;
+        if (b->state != 2 || (a->state == 2 && a->rank > b->rank)) {
+            left_limit = a->rank;
+            left = a->right;
+        } else {
+            right_limit = b->rank;
+            right = b->left;
+        }
+    }
+}
+
+static bool fits(struct kvt_long_work *work, int32_t left, int32_t right)
+{
+    uint64_t pair = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) << 1;
+    uint64_t *slot = &work->pairs[kvt_merges_slot(pair) & (PAIR_SLOTS - 1)];
+    if (*slot >> 1 == pair >> 1)
+        return *slot & 1;
+    bool holds = work->tables->ordered ? boundary_holds(work, left, right)
+                                       : encodes_itself(work, left, right);
+    *slot = pair | (uint64_t)holds;
+    return holds;
+}
+
+static void prepare(struct kvt_long_work *work, size_t length)
+{
+    if (!work->derivations) {
+        work->derivations =
+            kvt_alloc_zero((size_t)work->vocabulary->size, sizeof *work->derivations);
+        work->pairs = kvt_alloc_array(PAIR_SLOTS, sizeof *work->pairs);
+        memset(work->pairs, 0xff, PAIR_SLOTS * sizeof *work->pairs);
+    }
+    if (length + 1 > work->given_up_capacity) {
+        work->given_up_capacity = 2 * length + 1;
+        work->given_up = kvt_realloc_array(work->given_up, work->given_up_capacity, 1);
+    }
+    memset(work->given_up, 0, length + 1);
+    work->n_row = 0;
+}
+
+bool kvt_long_encode(struct kvt_long_work *work, const char *text, size_t length)
+{
+    prepare(work, length);
+    size_t at = 0;
+    int32_t next = longest_at(work->tables, text, length);
+    while (at < length) {
+        int32_t last = work->n_row ? work->row[work->n_row - 1] : -1;
+        while (next >= 0) {
+            size_t end = at + work->vocabulary->lengths[next];
+            if (!work->given_up[end] && derive(work, next)->state != 3 &&
+                (last < 0 || fits(work, last, next)))
+                break;
+            next = work->tables->shorter[next];
+        }
+        if (next >= 0) {
+            kvt_grow(&work->row, &work->row_capacity, work->n_row, sizeof *work->row);
+            work->row[work->n_row++] = next;
+            at += work->vocabulary->lengths[next];
+            next = longest_at(work->tables, text + at, length - at);
+        } else {
+            if (last < 0)
+                return false;
+            work->given_up[at] = 1;
+            at -= work->vocabulary->lengths[last];
+            work->n_row--;
+            next = last; /* its end is given up now: a shorter one is tried */
+        }
+    }
+    return true;
+}
+
+void kvt_long_work_free(struct kvt_long_work *work)
+{
+    free(work->derivations);
+    free(work->pairs);
+    free(work->row);
+    free(work->given_up);
+    kvt_merge_work_free(&work->work);
+}

@@ -1,0 +1,350 @@
+#include "token/piece.h"
+
+#include "core/memory.h"
+#include "token/unicode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CACHE_SLOTS = 1 << 14,
+    CACHE_KEY = 15, /* bytes of a piece in the cache */
+    CACHE_IDS = 3,
+    LONG_SLOTS = 1 << 10,
+    LONG_KEY = 63,
+    LONG_IDS = 8,
+    LONG_PIECE = 192, /* bytes from which on the linear way pays */
+};
+
+/* Direct mapped; an empty slot has length 0 in its key. */
+struct kvt_cached {
+    uint64_t key[2]; /* the bytes, zeros, and in the last byte their number */
+    uint32_t n; /* ids of the piece; they are kept only when there are no more than CACHE_IDS */
+    int32_t ids[CACHE_IDS];
+};
+
+struct kvt_cached_long {
+    uint8_t length; /* 0: empty */
+    char key[LONG_KEY];
+    uint32_t n;
+    int32_t ids[LONG_IDS];
+};
+
+void kvt_piece_use_cache(struct kvt_piece_encoder *encoder)
+{
+    if (encoder->cache)
+        return;
+    encoder->cache = kvt_alloc_zero(CACHE_SLOTS, sizeof *encoder->cache);
+    encoder->long_cache = kvt_alloc_zero(LONG_SLOTS, sizeof *encoder->long_cache);
+}
+
+void kvt_piece_free(struct kvt_piece_encoder *encoder)
+{
+    kvt_merge_work_free(&encoder->work);
+    kvt_long_work_free(&encoder->long_work);
+    free(encoder->cache);
+    free(encoder->long_cache);
+}
+
+void kvt_token_ids_add(struct kvt_token_ids *out, int32_t id)
+{
+    if (out->count == out->capacity) {
+        size_t capacity = out->capacity ? 2 * out->capacity : 64;
+        out->ids = kvt_realloc_array(out->ids, capacity, sizeof *out->ids);
+        if (out->ends)
+            out->ends = kvt_realloc_array(out->ends, capacity, sizeof *out->ends);
+        out->capacity = capacity;
+    }
+    out->ids[out->count++] = id;
+}
+
+static void put(struct kvt_piece_encoder *encoder, int32_t id)
+{
+    encoder->count++;
+    if (encoder->out)
+        kvt_token_ids_add(encoder->out, id);
+}
+
+static int too_long(struct kvt_piece_encoder *encoder)
+{
+    return kvt_fail(encoder->error, KVT_DATA, "a piece of text has more than 2^31 symbols");
+}
+
+/* Unknown characters on their way into the list: fused or not, or dropped. */
+struct unknown {
+    uint32_t pending; /* bytes of the unknown symbol not yet pushed */
+    uint32_t skipped; /* bytes of dropped characters; they count with the next symbol's length */
+};
+
+static bool add_unknown(struct kvt_piece_encoder *encoder, struct unknown *state, uint32_t width)
+{
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    bool pushed = true;
+    if (tokenizer->unknown < 0) {
+        state->skipped += width;
+        return true;
+    }
+    if (state->pending && !tokenizer->fuse_unknown) {
+        pushed = kvt_merge_push(&encoder->work, tokenizer->unknown, state->pending);
+        state->pending = 0;
+    }
+    state->pending += width;
+    return pushed;
+}
+
+static bool flush_unknown(struct kvt_piece_encoder *encoder, struct unknown *state)
+{
+    uint32_t width = state->pending;
+    state->pending = 0;
+    return !width || kvt_merge_push(&encoder->work, encoder->tokenizer->unknown, width);
+}
+
+static bool add_known(struct kvt_piece_encoder *encoder, struct unknown *state, int32_t id,
+                      uint32_t width)
+{
+    uint32_t skipped = state->skipped;
+    state->skipped = 0;
+    return flush_unknown(encoder, state) && kvt_merge_push(&encoder->work, id, width + skipped);
+}
+
+static int push_bytes(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    const int32_t *byte_ids = encoder->tokenizer->byte_ids;
+    struct unknown state = {0};
+    bool pushed = true;
+    for (size_t i = 0; i < length && pushed; i++) {
+        int32_t id = byte_ids[(unsigned char)text[i]];
+        pushed = id >= 0 ? add_known(encoder, &state, id, 1) : add_unknown(encoder, &state, 1);
+    }
+    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
+}
+
+static bool has_bytes(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
+{
+    if (!tokenizer->byte_fallback)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (tokenizer->byte_ids[(unsigned char)text[i]] < 0)
+            return false;
+    return true;
+}
+
+/*
+ * The characters of a piece as symbols. Bytes that stand for a character do not end a run of
+ * unknown ones: the reference library pushes them first and the run, when it ends, behind them.
+ */
+static int push_characters(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    struct unknown state = {0};
+    bool pushed = true;
+    for (size_t at = 0; at < length && pushed;) {
+        uint8_t flags;
+        size_t width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
+        int32_t id = kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width);
+        if (id >= 0)
+            pushed = add_known(encoder, &state, id, (uint32_t)width);
+        else if (has_bytes(tokenizer, text + at, width))
+            for (size_t i = 0; i < width && pushed; i++)
+                pushed = kvt_merge_push(&encoder->work,
+                                        tokenizer->byte_ids[(unsigned char)text[at + i]], 1);
+        else
+            pushed = add_unknown(encoder, &state, (uint32_t)width);
+        at += width;
+    }
+    return pushed && flush_unknown(encoder, &state) ? 0 : too_long(encoder);
+}
+
+static int push(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    encoder->work.n_symbols = 0;
+    return encoder->tokenizer->units == KVT_UNITS_BYTES ? push_bytes(encoder, text, length)
+                                                        : push_characters(encoder, text, length);
+}
+
+/* The symbols of a token's own key, for the linear way. */
+static bool push_key(const void *context, const char *key, size_t length,
+                     struct kvt_merge_work *work)
+{
+    const struct kvt_tokenizer *tokenizer = context;
+    for (size_t at = 0; at < length;) {
+        uint8_t flags;
+        size_t width = tokenizer->units == KVT_UNITS_BYTES
+                           ? 1
+                           : kvt_unicode_next((const unsigned char *)key + at, length - at, &flags);
+        int32_t id = tokenizer->units == KVT_UNITS_BYTES
+                         ? tokenizer->byte_ids[(unsigned char)key[at]]
+                         : kvt_vocabulary_find(&tokenizer->vocabulary, key + at, width);
+        if (id < 0 || !kvt_merge_push(work, id, (uint32_t)width))
+            return false;
+        at += width;
+    }
+    return true;
+}
+
+/* Bytes of the stretch at the start of the text whose every symbol is in the vocabulary. */
+static size_t known_stretch(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        uint8_t flags;
+        size_t width = 1;
+        if (tokenizer->units == KVT_UNITS_CHARACTERS)
+            width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
+        if (tokenizer->units == KVT_UNITS_BYTES
+                ? tokenizer->byte_ids[(unsigned char)text[at]] < 0
+                : kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width) < 0)
+            break;
+        at += width;
+    }
+    return at;
+}
+
+/*
+ * A long piece: only when all of it is in the vocabulary, or when what is not becomes bytes that no
+ * rule joins. Returns 1 when it was put out, 0 when it has to be merged the plain way.
+ */
+static int encode_long(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    struct kvt_long_work *work = &encoder->long_work;
+    size_t count = encoder->count, out_count = encoder->out ? encoder->out->count : 0;
+    work->tables = kvt_tokenizer_long_tables(tokenizer);
+    work->vocabulary = &tokenizer->vocabulary;
+    work->merges = &tokenizer->merges;
+    work->symbols = push_key;
+    work->context = tokenizer;
+    for (size_t at = 0; at < length;) {
+        size_t known = known_stretch(tokenizer, text + at, length - at);
+        bool done = known == 0 || kvt_long_encode(work, text + at, known);
+        for (size_t i = 0; done && known && i < work->n_row; i++)
+            put(encoder, work->row[i]);
+        at += known;
+        uint8_t flags;
+        size_t width = done && at < length
+                           ? kvt_unicode_next((const unsigned char *)text + at, length - at, &flags)
+                           : 0;
+        done = done && (at == length ||
+                        (tokenizer->bytes_stand_alone && has_bytes(tokenizer, text + at, width)));
+        for (size_t i = 0; done && i < width; i++)
+            put(encoder, tokenizer->byte_ids[(unsigned char)text[at + i]]);
+        at += width;
+        if (done)
+            continue;
+        encoder->count = count;
+        if (encoder->out)
+            encoder->out->count = out_count;
+        return 0;
+    }
+    return 1;
+}
+
+static int encode_merged(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    if (length >= INT32_MAX)
+        return too_long(encoder);
+    if (encoder->tokenizer->ignore_merges) {
+        int32_t whole = kvt_vocabulary_find(&encoder->tokenizer->vocabulary, text, length);
+        if (whole >= 0 && encoder->ends) {
+            encoder->work.n_symbols = 0;
+            return kvt_merge_push(&encoder->work, whole, (uint32_t)length) ? 0 : too_long(encoder);
+        }
+        if (whole >= 0) {
+            put(encoder, whole);
+            return 0;
+        }
+    }
+    if (length >= LONG_PIECE && !encoder->ends && encode_long(encoder, text, length))
+        return 0;
+    if (push(encoder, text, length) != 0)
+        return -1;
+    kvt_merge_run(&encoder->tokenizer->merges, &encoder->work);
+    const struct kvt_merge_work *work = &encoder->work;
+    if (!encoder->ends && work->n_symbols)
+        for (int32_t place = 0; place >= 0; place = work->symbols[place].next)
+            put(encoder, work->symbols[place].id);
+    return 0;
+}
+
+/* Takes a piece's ids from a cache; false when they are not kept there. */
+static bool take(struct kvt_piece_encoder *encoder, uint32_t n, const int32_t *ids, uint32_t kept)
+{
+    if (encoder->out) {
+        if (n > kept)
+            return false;
+        for (uint32_t i = 0; i < n; i++)
+            kvt_token_ids_add(encoder->out, ids[i]);
+    }
+    encoder->count += n;
+    return true;
+}
+
+/* The ids put out since `count`, for the caches; without an output they are not known. */
+static bool gather(const struct kvt_piece_encoder *encoder, size_t count, uint32_t kept,
+                   uint32_t *n, int32_t *ids)
+{
+    size_t made = encoder->count - count;
+    if (made > UINT32_MAX)
+        return false;
+    *n = (uint32_t)made;
+    for (size_t i = 0; encoder->out && i < made && made <= kept; i++)
+        ids[i] = encoder->out->ids[encoder->out->count - made + i];
+    return true;
+}
+
+static int encode_cached_long(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    size_t slot = (size_t)kvt_token_hash(text, length) & (LONG_SLOTS - 1);
+    struct kvt_cached_long *cached = &encoder->long_cache[slot];
+    if (cached->length == length && memcmp(cached->key, text, length) == 0 &&
+        take(encoder, cached->n, cached->ids, LONG_IDS))
+        return 0;
+    size_t count = encoder->count;
+    if (encode_merged(encoder, text, length) != 0)
+        return -1;
+    cached->length =
+        gather(encoder, count, LONG_IDS, &cached->n, cached->ids) ? (uint8_t)length : 0;
+    memcpy(cached->key, text, length);
+    return 0;
+}
+
+static void make_key(uint64_t key[2], const char *text, size_t length, size_t readable)
+{
+    if (readable >= 16) {
+        memcpy(key, text, 16);
+        if (length < 8) {
+            key[0] &= ((uint64_t)1 << 8 * length) - 1;
+            key[1] = 0;
+        } else {
+            key[1] &= ((uint64_t)1 << 8 * (length - 8)) - 1;
+        }
+    } else {
+        key[0] = key[1] = 0;
+        memcpy(key, text, length);
+    }
+    key[1] |= (uint64_t)length << 56;
+}
+
+int kvt_piece_encode(struct kvt_piece_encoder *encoder, const char *text, size_t length,
+                     size_t readable)
+{
+    if (!encoder->cache || encoder->ends || length > LONG_KEY)
+        return encode_merged(encoder, text, length);
+    if (length > CACHE_KEY)
+        return encode_cached_long(encoder, text, length);
+    uint64_t key[2];
+    make_key(key, text, length, readable);
+    uint64_t hash = (key[0] ^ key[1] * 0xff51afd7ed558ccdu) * 0x9e3779b97f4a7c15u;
+    struct kvt_cached *cached = &encoder->cache[hash >> (64 - 14)];
+    if (cached->key[0] == key[0] && cached->key[1] == key[1] &&
+        take(encoder, cached->n, cached->ids, CACHE_IDS))
+        return 0;
+    size_t count = encoder->count;
+    if (encode_merged(encoder, text, length) != 0)
+        return -1;
+    if (gather(encoder, count, CACHE_IDS, &cached->n, cached->ids)) {
+        cached->key[0] = key[0];
+        cached->key[1] = key[1];
+    }
+    return 0;
+}
