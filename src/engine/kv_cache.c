@@ -26,15 +26,15 @@ static float *page_new(struct kvt_kv_cache *cache)
     size_t peak = atomic_load(&allocator->peak);
     while (held > peak && !atomic_compare_exchange_weak(&allocator->peak, &peak, held))
         ;
-    cache->bytes += cache->page_bytes;
-    cache->peak = cache->bytes > cache->peak ? cache->bytes : cache->peak;
+    size_t bytes = atomic_fetch_add(&cache->bytes, cache->page_bytes) + cache->page_bytes;
+    cache->peak = bytes > cache->peak ? bytes : cache->peak;
     return page;
 }
 
 static void page_free(struct kvt_kv_cache *cache, float *page)
 {
     free(page);
-    cache->bytes -= cache->page_bytes;
+    atomic_fetch_sub(&cache->bytes, cache->page_bytes);
     atomic_fetch_sub(&cache->allocator->bytes, cache->page_bytes);
 }
 

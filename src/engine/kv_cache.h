@@ -40,7 +40,7 @@ struct kvt_kv_cache {
     size_t value_stride;
     size_t page_bytes;
     struct kvt_kv_allocator *allocator;
-    size_t bytes; /* of this cache's pages */
+    atomic_size_t bytes; /* of this cache's pages; layers may shrink at the same time */
     size_t peak;
     struct kvt_kv_head *heads; /* [layer][kv head] */
 };

@@ -128,7 +128,7 @@ static void take_report(struct kvt_session *session)
         entries += of_layer;
     }
     r->kept_tokens = (double)entries / (double)(heads * r->n_layers);
-    r->bytes = cache->bytes;
+    r->bytes = atomic_load(&cache->bytes);
     r->full_bytes = kvt_kv_full_bytes(cache, session->position);
     r->compressible = session->plan.compress_at;
     r->uncompressed_tail = r->compressible ? session->position - r->compressible : 0;
@@ -195,7 +195,7 @@ void kvt_session_report(const struct kvt_session *session, struct kvt_kv_report 
         entries += kvt_kv_layer_entries(cache, l);
     *report = session->taken;
     report->peak_bytes = cache->peak;
-    report->bytes_now = cache->bytes;
+    report->bytes_now = atomic_load(&cache->bytes);
     report->entries_now =
         (double)entries / (double)(cache->shape.n_layers * cache->shape.n_kv_heads);
 }
