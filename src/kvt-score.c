@@ -55,7 +55,7 @@ struct scorer {
     struct kvt_rules *rules; /* of the current settings; NULL until needed */
     struct kvt_answer_row row;
     struct kvt_scratch scratch;
-    struct kvt_buffer members, out, lower, norm;
+    struct kvt_buffer members, out, norm;
 };
 
 static const struct kvt_rule *rule_of(struct scorer *scorer, const char *task)
@@ -90,6 +90,13 @@ static void member_value(struct kvt_writer *writer, const char *key, bool known,
     }
 }
 
+static void member_text(struct kvt_writer *writer, const char *key, struct kvt_span text)
+{
+    kvt_write_key(writer, key);
+    writer->after_key = false;
+    kvt_string_write(writer->out, text.data, text.length);
+}
+
 /* `score` may be NULL: nothing came that could be scored. */
 static void write_score(struct scorer *scorer, struct kvt_writer *writer,
                         const struct kvt_rule *rule, const struct kvt_score *score)
@@ -105,10 +112,8 @@ static void write_score(struct scorer *scorer, struct kvt_writer *writer,
     member_value(writer, "contains", words, words ? score->contains : 0);
     if (score) {
         const struct kvt_comparison *pair = &score->pair;
-        kvt_write_key(writer, "pred_norm");
-        kvt_write_string_n(writer, pair->prediction_norm.data, pair->prediction_norm.length);
-        kvt_write_key(writer, "gold_norm");
-        kvt_write_string_n(writer, pair->gold_norm.data, pair->gold_norm.length);
+        member_text(writer, "pred_norm", pair->prediction_norm);
+        member_text(writer, "gold_norm", pair->gold_norm);
     } else {
         kvt_member_null(writer, "pred_norm");
         kvt_member_null(writer, "gold_norm");
@@ -161,7 +166,6 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule 
                                 .golds = row->golds,
                                 .n_golds = row->n_golds,
                                 .numbers = &scorer->scratch.rows,
-                                .lower = &scorer->lower,
                                 .norm = &scorer->norm};
     if (rule->declared.task->first_line)
         answer.span = kvt_span_first_line(answer.span, &answer.line_complete);
@@ -275,7 +279,6 @@ static void scorer_free(struct scorer *scorer)
     kvt_scratch_free(&scorer->scratch);
     kvt_buffer_free(&scorer->members);
     kvt_buffer_free(&scorer->out);
-    kvt_buffer_free(&scorer->lower);
     kvt_buffer_free(&scorer->norm);
     kvt_answer_row_free(&scorer->row);
     kvt_settings_close(&scorer->settings);

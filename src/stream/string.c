@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/utf8.h"
+#include "stream/json.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -130,11 +131,17 @@ static const char *skip_space(const char *at, const char *end)
 /* The byte after the string that begins at `at`; NULL if it does not end. */
 static const char *end_of_string(const char *at, const char *end)
 {
-    for (at++; at < end; at++) {
-        if (*at == '\\')
-            at++;
-        else if (*at == '"')
-            return at + 1;
+    const char *open = at++;
+    while (at < end) {
+        const char *quote = memchr(at, '"', (size_t)(end - at));
+        if (!quote)
+            return NULL;
+        const char *before = quote;
+        while (before > open + 1 && before[-1] == '\\')
+            before--;
+        if ((quote - before) % 2 == 0)
+            return quote + 1;
+        at = quote + 1;
     }
     return NULL;
 }
@@ -166,4 +173,18 @@ int kvt_string_list(struct kvt_buffer *room, const char *value, size_t length,
         at = skip_space(at + 1, end);
     }
     return 0;
+}
+
+void kvt_string_write(struct kvt_buffer *out, const char *text, size_t length)
+{
+    const char *end = text + length;
+    size_t plain = plain_run(text, end);
+    if (plain < length || memchr(text, '"', length)) {
+        kvt_json_write_string(out, text, length);
+        return;
+    }
+    kvt_buffer_reserve(out, length + 2);
+    kvt_buffer_byte(out, '"');
+    kvt_buffer_append(out, text, length);
+    kvt_buffer_byte(out, '"');
 }

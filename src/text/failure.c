@@ -126,15 +126,14 @@ static int is_abstention(const struct kvt_answer *answer, const char *type,
     (void)type, (void)error;
     for (const char *const *string = answer->declared->abstentions; string && *string; string++) {
         kvt_buffer_clear(answer->norm);
-        kvt_normalize_english(answer->norm, answer->lower, *string, strlen(*string));
+        kvt_normalize_english(answer->norm, *string, strlen(*string));
         size_t length = answer->norm->length;
         if (!opens_with(answer->span_norm, (struct kvt_span){answer->norm->data, length}))
             continue;
         bool right = false; /* a gold says so too */
         for (size_t i = 0; i < answer->n_golds && !right; i++) {
             answer->norm->length = length;
-            kvt_normalize_english(answer->norm, answer->lower, answer->golds[i].data,
-                                  answer->golds[i].length);
+            kvt_normalize_english(answer->norm, answer->golds[i].data, answer->golds[i].length);
             struct kvt_span gold = {answer->norm->data + length, answer->norm->length - length};
             right = opens_with(gold, (struct kvt_span){answer->norm->data, length});
         }

@@ -41,7 +41,7 @@ struct kvt_answer {
     size_t n_golds;
     /* For the rules' use. */
     struct kvt_numbers *numbers;
-    struct kvt_buffer *lower, *norm;
+    struct kvt_buffer *norm;
 };
 
 struct kvt_failure {

@@ -163,11 +163,60 @@ static void walk(const struct table *table, const uint64_t *block, size_t first,
     }
 }
 
+static unsigned highest_bit(uint64_t v)
+{
+#if defined(__GNUC__)
+    return 63u - (unsigned)__builtin_clzll(v);
+#else
+    unsigned bit = 0;
+    while (v >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/*
+ * The same for y of up to 64 symbols, which sentences have: a row is one word, and the walk jumps
+ * over all columns where it can only go left: those that neither match nor grow.
+ */
+static void mark_short(struct kvt_scratch *scratch, struct kvt_sequence x, struct kvt_sequence y,
+                       uint32_t *marks)
+{
+    const struct kvt_index *index = &scratch->index;
+    uint64_t *rows = bits_of(scratch, 2 * x.count), *matches = rows + x.count;
+    uint64_t row = ~(uint64_t)0;
+    for (size_t i = 0; i < x.count; i++) {
+        uint64_t match = 0;
+        const uint32_t *at = index->positions.data + index->start.data[x.data[i]];
+        for (uint32_t k = 0; k < index->count.data[x.data[i]]; k++)
+            match |= (uint64_t)1 << at[k];
+        row = (row + (row & match)) | (row & ~match);
+        rows[i] = row;
+        matches[i] = match;
+    }
+    uint64_t left = ~(uint64_t)0 >> (WORD_BITS - y.count); /* columns not passed yet */
+    for (size_t i = x.count; i-- > 0;) {
+        uint64_t stops = (matches[i] | ~rows[i]) & left;
+        if (!stops)
+            break;
+        unsigned j = highest_bit(stops);
+        left = j == WORD_BITS - 1 ? left : left & (((uint64_t)1 << (j + 1)) - 1);
+        if (matches[i] >> j & 1) {
+            marks[x.data[i]] = 1;
+            left &= ~((uint64_t)1 << j);
+        }
+    }
+}
+
 void kvt_lcs_mark(struct kvt_scratch *scratch, struct kvt_sequence x, struct kvt_sequence y,
                   uint32_t *marks)
 {
     if (x.count == 0 || y.count == 0)
         return;
+    if (y.count <= WORD_BITS) {
+        mark_short(scratch, x, y, marks);
+        return;
+    }
     size_t words = (y.count + WORD_BITS - 1) / WORD_BITS;
     size_t per_block = BLOCK_WORDS / words;
     while (per_block == 0 || per_block < x.count / (per_block + 1))

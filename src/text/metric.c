@@ -124,8 +124,7 @@ static void compare_with(struct kvt_scratch *scratch, struct kvt_comparison *pai
 {
     kvt_buffer_clear(&scratch->gold_norm);
     pair->gold = gold;
-    pair->gold_tokens =
-        kvt_normalize_english(&scratch->gold_norm, &scratch->lower, gold.data, gold.length);
+    pair->gold_tokens = kvt_normalize_english(&scratch->gold_norm, gold.data, gold.length);
     pair->gold_norm = (struct kvt_span){scratch->gold_norm.data, scratch->gold_norm.length};
 }
 
@@ -154,7 +153,7 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
     *pair = (struct kvt_comparison){.prediction = span, .classes = classes, .n_classes = n_classes};
     kvt_buffer_clear(&scratch->prediction_norm);
     pair->prediction_tokens =
-        kvt_normalize_english(&scratch->prediction_norm, &scratch->lower, span.data, span.length);
+        kvt_normalize_english(&scratch->prediction_norm, span.data, span.length);
     pair->prediction_norm =
         (struct kvt_span){scratch->prediction_norm.data, scratch->prediction_norm.length};
     kvt_count_tokens(scratch, pair);

@@ -20,7 +20,7 @@
 
 /* Memory that scoring reuses from row to row. Zero-initialise; release with kvt_scratch_free. */
 struct kvt_scratch {
-    struct kvt_buffer lower;           /* normalize.c */
+    struct kvt_buffer lower;           /* qa.c */
     struct kvt_buffer prediction_norm; /* metric.c: of the current row */
     struct kvt_buffer gold_norm;       /* all golds, one after the other */
     struct kvt_words words;

@@ -5,13 +5,25 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* What a byte below 0x80 is after lower-casing. */
-enum class { WORD, OTHER, SPACE, PUNCTUATION };
+/*
+ * What is left of an ASCII byte: its lower case, ' ' for white space, GONE for punctuation ("_" is
+ * punctuation here), and OTHER for control characters, which belong to a token but not to a word.
+ */
+enum { GONE = 0, OTHER = 1 };
+static unsigned char ascii[128];
 
-static enum class ascii_class(unsigned char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return WORD;
-    if (kvt_unicode_space(c)) return SPACE;
-    return c > 0x20 && c < 0x7f ? PUNCTUATION : OTHER; /* "_" is punctuation here */
+static void fill_ascii(void)
+{
+    for (unsigned c = 0; c < 128; c++) {
+        unsigned low = c >= 'A' && c <= 'Z' ? c + 32 : c;
+        if (kvt_unicode_space(c))
+            low = ' ';
+        else if (c <= 0x20 || c == 0x7f)
+            low = OTHER;
+        else if (!(low >= 'a' && low <= 'z') && !(low >= '0' && low <= '9'))
+            low = GONE;
+        ascii[c] = (unsigned char)low;
+    }
 }
 
 /*
@@ -53,119 +65,93 @@ static void end_run(struct builder *builder)
     builder->run = out->length;
 }
 
+static void begin_token(struct builder *builder)
+{
+    struct kvt_buffer *out = builder->out;
+    if (builder->in_token)
+        return;
+    if (builder->count > 0)
+        out->data[out->length++] = ' ';
+    builder->in_token = true;
+    builder->token = builder->run = out->length;
+}
+
 static void put(struct builder *builder, const char *bytes, size_t length, bool word)
 {
     struct kvt_buffer *out = builder->out;
     if (!word)
         end_run(builder);
-    if (!builder->in_token) {
-        if (builder->count > 0)
-            out->data[out->length++] = ' ';
-        builder->in_token = true;
-        builder->token = builder->run = out->length;
-    }
-    for (size_t i = 0; i < length; i++)
-        out->data[out->length++] = bytes[i];
+    begin_token(builder);
+    memcpy(out->data + out->length, bytes, length);
+    out->length += length;
     if (!word)
         builder->run = out->length;
 }
 
-/* For each ASCII byte what is left of it: its lower case, ' ' for white space, 0 if it goes, and
- * OTHER_BYTE for control characters, which belong to a token but not to a word. */
-enum { OTHER_BYTE = 1 };
-static unsigned char ascii_table[128];
-
-static void fill_table(void)
+/* A run of ASCII letters and digits, with the punctuation in it; returns the bytes it takes. */
+static size_t put_word(struct builder *builder, const unsigned char *text, size_t length)
 {
-    for (unsigned c = 0; c < 128; c++) {
-        unsigned char low = (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-        enum class class = ascii_class(low);
-        ascii_table[c] = class == WORD    ? low
-                         : class == SPACE ? ' '
-                         : class == OTHER ? OTHER_BYTE
-                                          : 0;
+    begin_token(builder);
+    char *start = builder->out->data + builder->out->length, *to = start;
+    size_t at = 0;
+    for (; at < length && text[at] < 0x80; at++) {
+        unsigned char c = ascii[text[at]];
+        if (c == ' ' || c == OTHER)
+            break;
+        *to = (char)c;
+        to += c != GONE;
     }
+    builder->out->length += (size_t)(to - start);
+    return at;
 }
 
-/*
- * The same for a text of letters, digits, punctuation and white space, where a token is a word.
- * Returns false, with nothing written, as soon as something else is met.
- */
-static bool normalize_plain(struct kvt_buffer *out, const char *text, size_t length, size_t *count)
+static void end_word(struct builder *builder)
 {
-    if (!ascii_table['a'])
-        fill_table();
-    kvt_buffer_reserve(out, length + 1);
-    char *start = out->data + out->length, *to = start, *token = start;
-    const unsigned char *at = (const unsigned char *)text, *end = at + length;
-    *count = 0;
-    for (;;) {
-        unsigned char c = ' ';
-        if (at < end) {
-            if (*at >= 0x80 || ascii_table[*at] == OTHER_BYTE)
-                return false;
-            c = ascii_table[*at];
-        }
-        if (c != ' ') {
-            *to = (char)c;
-            to += c != 0;
-        } else {
-            if (to > token && !is_article(token, (size_t)(to - token))) {
-                *to++ = ' ';
-                token = to;
-                ++*count;
-            } else {
-                to = token;
-            }
-            if (at == end)
-                break;
-        }
-        at++;
-    }
-    out->length += (size_t)(to - start) - (*count > 0); /* the last space */
-    out->data[out->length] = '\0';
-    return true;
+    end_run(builder);
+    end_token(builder);
 }
 
-size_t kvt_normalize_english(struct kvt_buffer *out, struct kvt_buffer *scratch, const char *text,
-                             size_t length)
+/* A character beyond ASCII; its lower case may be two characters. Returns the bytes it takes. */
+static size_t put_other(struct builder *builder, const char *text, size_t length, size_t at)
 {
-    size_t count;
-    if (normalize_plain(out, text, length, &count))
-        return count;
-    kvt_buffer_clear(scratch);
-    kvt_unicode_lower(scratch, text, length);
-    /* Replacing an article by a space never makes the text longer; separators replace white space.
-     */
-    kvt_buffer_reserve(out, scratch->length + 1);
+    char lower[KVT_LOWER_SIZE];
+    size_t n, step = kvt_unicode_lower_one(text, length, at, lower, &n);
+    for (size_t used = 0; used < n;) {
+        uint32_t c;
+        size_t width = kvt_unicode_next(lower + used, n - used, &c);
+        if (c < 0x80)
+            put(builder, lower + used, width, true); /* the i of U+0130, the k of U+212A */
+        else if (kvt_unicode_space(c))
+            end_word(builder);
+        else
+            put(builder, lower + used, width, kvt_unicode_word(c));
+        used += width;
+    }
+    return step;
+}
+
+size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t length)
+{
+    if (!ascii['a'])
+        fill_ascii();
+    /* Ill-formed bytes and U+0130 become three bytes; a space stands for at least one. */
+    kvt_buffer_reserve(out, 3 * length + 1);
     struct builder builder = {.out = out, .token = out->length, .run = out->length};
-    const char *at = scratch->data, *end = at + scratch->length;
-    while (at < end) {
-        unsigned char c = (unsigned char)*at;
-        uint32_t code_point = c;
-        size_t step = 1;
-        enum class class;
-        if (c < 0x80) {
-            class = ascii_class(c);
-            while (class == WORD && at + step < end && (unsigned char)at[step] < 0x80 &&
-                   ascii_table[(unsigned char)at[step]] > ' ')
-                step++; /* a run of letters and digits at once; the text is in lower case */
+    for (size_t at = 0; at < length;) {
+        unsigned char c = (unsigned char)text[at];
+        if (c >= 0x80) {
+            at += put_other(&builder, text, length, at);
+        } else if (ascii[c] > ' ') {
+            at += put_word(&builder, (const unsigned char *)text + at, length - at);
         } else {
-            step = kvt_unicode_next(at, (size_t)(end - at), &code_point);
-            class = kvt_unicode_word(code_point)    ? WORD
-                    : kvt_unicode_space(code_point) ? SPACE
-                                                    : OTHER;
+            if (ascii[c] == ' ')
+                end_word(&builder);
+            else if (ascii[c] == OTHER)
+                put(&builder, text + at, 1, false);
+            at++;
         }
-        if (class == SPACE) {
-            end_run(&builder);
-            end_token(&builder);
-        } else if (class != PUNCTUATION) {
-            put(&builder, at, step, class == WORD);
-        }
-        at += step;
     }
-    end_run(&builder);
-    end_token(&builder);
+    end_word(&builder);
     out->data[out->length] = '\0';
     return builder.count;
 }

@@ -10,9 +10,7 @@
 
 #include <stddef.h>
 
-/* Appends the normalised text: its tokens with one space between. Returns how many. `scratch` is
- * overwritten. */
-size_t kvt_normalize_english(struct kvt_buffer *out, struct kvt_buffer *scratch, const char *text,
-                             size_t length);
+/* Appends the normalised text: its tokens with one space between. Returns how many. */
+size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t length);
 
 #endif

@@ -98,17 +98,6 @@ static uint32_t lower_one(uint32_t c)
     return c;
 }
 
-static void append_lower(struct kvt_buffer *out, uint32_t c)
-{
-    for (size_t i = 0; i < kvt_text_table_lower_text_count; i++)
-        if (kvt_text_table_lower_text[i].code_point == c) {
-            kvt_buffer_text(out, kvt_text_table_lower_text[i].text);
-            return;
-        }
-    char bytes[4];
-    kvt_buffer_append(out, bytes, kvt_utf8_encode(lower_one(c), bytes));
-}
-
 /* Lower-cases the ASCII run at text; returns its length. */
 static size_t lower_ascii(struct kvt_buffer *out, const char *text, size_t length)
 {
@@ -140,6 +129,25 @@ static uint32_t last_firm(const char *text, size_t length)
     return 0;
 }
 
+size_t kvt_unicode_lower_one(const char *text, size_t length, size_t at, char lower[KVT_LOWER_SIZE],
+                             size_t *n)
+{
+    uint32_t c;
+    size_t step = kvt_unicode_next(text + at, length - at, &c);
+    for (size_t i = 0; i < kvt_text_table_lower_text_count; i++)
+        if (kvt_text_table_lower_text[i].code_point == c) {
+            *n = strlen(kvt_text_table_lower_text[i].text);
+            memcpy(lower, kvt_text_table_lower_text[i].text, *n);
+            return step;
+        }
+    uint32_t low = c == CAPITAL_SIGMA ? SMALL_SIGMA : lower_one(c);
+    if (c == CAPITAL_SIGMA &&
+        final_sigma(last_firm(text, at), text + at + step, length - at - step))
+        low = FINAL_SIGMA;
+    *n = kvt_utf8_encode(low, lower);
+    return step;
+}
+
 void kvt_unicode_lower(struct kvt_buffer *out, const char *text, size_t length)
 {
     size_t at = 0;
@@ -147,17 +155,10 @@ void kvt_unicode_lower(struct kvt_buffer *out, const char *text, size_t length)
         at += lower_ascii(out, text + at, length - at);
         if (at == length)
             break;
-        uint32_t c;
-        size_t step = kvt_unicode_next(text + at, length - at, &c);
-        if (c == CAPITAL_SIGMA) {
-            bool final = final_sigma(last_firm(text, at), text + at + step, length - at - step);
-            char bytes[4];
-            kvt_buffer_append(out, bytes,
-                              kvt_utf8_encode(final ? FINAL_SIGMA : SMALL_SIGMA, bytes));
-        } else {
-            append_lower(out, c);
-        }
-        at += step;
+        char lower[KVT_LOWER_SIZE];
+        size_t n;
+        at += kvt_unicode_lower_one(text, length, at, lower, &n);
+        kvt_buffer_append(out, lower, n);
     }
     kvt_buffer_reserve(out, 0); /* an empty text is a C string too */
     out->data[out->length] = '\0';

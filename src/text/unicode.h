@@ -25,6 +25,12 @@ size_t kvt_unicode_next(const char *text, size_t length, uint32_t *code_point);
  * word the final form. */
 void kvt_unicode_lower(struct kvt_buffer *out, const char *text, size_t length);
 
+/* The lower case of the character at text[at] beyond ASCII, in its context: n bytes in `lower`.
+ * Returns the bytes the character takes. */
+enum { KVT_LOWER_SIZE = 8 };
+size_t kvt_unicode_lower_one(const char *text, size_t length, size_t at, char lower[KVT_LOWER_SIZE],
+                             size_t *n);
+
 /* The text without white space at both ends (str.strip). */
 struct kvt_span kvt_unicode_strip(const char *text, size_t length);
 

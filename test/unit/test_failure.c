@@ -22,7 +22,7 @@ struct question {
 static const char *judge(const struct kvt_rules *rules, struct question q)
 {
     static struct kvt_numbers numbers;
-    static struct kvt_buffer lower, norm, span_norm;
+    static struct kvt_buffer norm, span_norm;
     static struct kvt_failure failure;
     struct kvt_error error;
     const struct kvt_rule *rule = kvt_rules_find(rules, q.task);
@@ -36,7 +36,6 @@ static const char *judge(const struct kvt_rules *rules, struct question q)
                                 .golds = golds,
                                 .n_golds = 1,
                                 .numbers = &numbers,
-                                .lower = &lower,
                                 .norm = &norm};
     if (kvt_failure_infrastructure(&answer, &failure))
         return failure.type;
@@ -47,7 +46,7 @@ static const char *judge(const struct kvt_rules *rules, struct question q)
         answer.whole_if_empty = true;
     }
     kvt_buffer_clear(&span_norm);
-    kvt_normalize_english(&span_norm, &lower, answer.span.data, answer.span.length);
+    kvt_normalize_english(&span_norm, answer.span.data, answer.span.length);
     answer.span_norm = (struct kvt_span){span_norm.data, span_norm.length};
     int status = kvt_failure_model(&answer, &failure, &error);
     return status < 0 ? "error" : status ? failure.type : "none";

@@ -35,9 +35,9 @@ static double score_of(const char *metric, const char *backend, const char *text
 
 static const char *normalized(const char *text)
 {
-    static struct kvt_buffer out, lower;
+    static struct kvt_buffer out;
     kvt_buffer_clear(&out);
-    kvt_normalize_english(&out, &lower, text, strlen(text));
+    kvt_normalize_english(&out, text, strlen(text));
     return out.data;
 }
 
