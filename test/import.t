@@ -128,4 +128,23 @@ exit_status=0
 kvt-stats "$scratch/scored" 2>"$scratch/err" | kvt-transition 2>>"$scratch/err" >"$scratch/stream" || exit_status=$?
 is "kvt-stats and kvt-transition take it" "$exit_status $(grep -c '"kind":"transition"' "$scratch/stream")" "0 1"
 is "all rows pair" "$(jq -c 'select(.kind == "pair_stats") | .n_pairs' "$scratch/stream")" 6
+
+# --- the worked example: the same answers in five formats -------------------------------------------
+cd "$root/examples/published" || exit 1
+press=kvpress/recall__recall__h2o__0.80/predictions.csv
+means() { # IMPORT ARGUMENTS...
+    kvt-import "$@" 2>/dev/null | kvt-score --no-meta >"$scratch/example"
+    jq -rn '[inputs | select(.kind == "response")] | "\(length) rows, mean \(map(.score.value) | add / length * 1e6 | round / 1e4), " +
+        (map(.failure.failure_type // "none") | group_by(.) | map("\(.[0]) \(length)") | join(", "))' "$scratch/example"
+    jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit]' "$scratch/example" | sort -u
+}
+expected=$(means -f longbench longbench/h2o-0.2/recall.jsonl)
+like "longbench: 200 rows under h2o at a fifth" "$expected" '^200 rows, .*
+\["h2o",0.2,"fraction"\]$'
+is "kvpress: the same" "$(means -f kvpress $press)" "$expected"
+is "lm-eval: the same" "$(means -f lm-eval lm-eval/h2o-0.2/*.jsonl)" "$expected"
+is "kvcache-factory: the same" "$(means -f kvcache-factory -b 0.2 kvcache-factory/recall_-1/recall/H2O.json)" "$expected"
+is "ruler: the same" "$(means -f ruler ruler/h2o-0.2/*/pred/recall.jsonl)" "$expected"
+"$root/scripts/audit" longbench >"$scratch/audit"
+ok "the audit's table is the one beside them" cmp "$scratch/audit" audit.md
 done_testing
