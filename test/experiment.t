@@ -44,10 +44,10 @@ ok "a second make" experiment experiment
 is "has nothing to do" "$(stamp responses.jsonl)$(stamp stream.jsonl)" "$before"
 
 change() { jq "$1" "$scratch/mini.json" >"$scratch/new.json" && mv "$scratch/new.json" "$scratch/mini.json"; }
-before_stats=$(stamp stats.jsonl) before_stream=$(stamp stream.jsonl)
+before_scored=$(stamp scored.jsonl) before_stream=$(stamp stream.jsonl)
 change '.transition.alpha = 0.1'
 ok "make after a change of the verdict's alpha" experiment experiment
-is "keeps the statistics" "$(stamp stats.jsonl)" "$before_stats"
+is "keeps the scores" "$(stamp scored.jsonl)" "$before_scored"
 ok "and makes a new verdict" test "$(stamp stream.jsonl)" != "$before_stream"
 
 before_manifest=$(stamp manifest.jsonl) lines=$(wc -l <"$run/journal.jsonl")
