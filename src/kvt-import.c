@@ -213,6 +213,18 @@ static struct run *run_of(struct import *import, const struct kvt_import_run *li
     return run;
 }
 
+/* The option's, else the row's, else the file name's; ends the process if none tells. */
+static const char *task_of(const struct kvt_prediction *row, const struct kvt_hints *hints,
+                           const char *path)
+{
+    const char *named = row->task ? row->task : hints->task;
+    if (task_option)
+        return task_option;
+    if (named)
+        return named;
+    kvt_die(KVT_USAGE, "%s: neither its rows nor its name tell the task; give --task", path);
+}
+
 static void add_file(struct import *import, const char *path, size_t number)
 {
     size_t length;
@@ -234,11 +246,7 @@ static void add_file(struct import *import, const char *path, size_t number)
     struct kvt_import_run like = describe(&hints, path);
     for (size_t i = 0; i < rows->count; i++) {
         struct kvt_prediction *row = &rows->items[i];
-        const char *task = task_option ? task_option : row->task ? row->task : hints.task;
-        if (!task)
-            kvt_die(KVT_USAGE, "%s: neither its rows nor its name tell the task; give --task",
-                    path);
-        char *name = kvt_strdup(plain_task(task));
+        char *name = kvt_strdup(plain_task(task_of(row, &hints, path)));
         free(row->task);
         row->task = name; /* lives as long as the rows */
         if (isnan(row->length))
