@@ -15,7 +15,7 @@
 
 struct kvt_writer;
 
-enum { KVT_NO_NAME = UINT32_MAX }; /* an absent text */
+#define KVT_NO_NAME UINT32_MAX /* an absent text */
 
 /* Distinct texts, numbered in order of arrival; after sorting, numbered in byte order. */
 struct kvt_names {
