@@ -145,9 +145,12 @@ int kvt_questions_read(struct kvt_questions *questions, const char *data, size_t
                 return row ? kvt_fail(error, KVT_DATA, "%s:%zu: not an object", source, number)
                            : kvt_fail_context(error, "%s:%zu", source, number);
             }
-            const char *kind = kvt_json_text(row, "kind", NULL);
-            questions->manifest = questions->manifest || (kind && strcmp(kind, "entry") == 0);
-            if (!kind || strcmp(kind, "entry") == 0) {
+            /* A question's own "kind" says what it asks, so a row is known by what it has. */
+            bool entry = strcmp(kvt_json_text(row, "kind", ""), "entry") == 0 &&
+                         json_object_get(row, "entry_id");
+            bool question = json_object_get(row, "input") && json_object_get(row, "answers");
+            questions->manifest = questions->manifest || entry;
+            if (entry || question) {
                 kvt_grow(&questions->items, &questions->capacity, questions->count,
                          sizeof *questions->items);
                 questions->items[questions->count++] = row;
