@@ -146,6 +146,7 @@ is "lm-eval: the same" "$(means -f lm-eval lm-eval/h2o-0.2/*.jsonl)" "$expected"
 is "kvcache-factory: the same" "$(means -f kvcache-factory -b 0.2 kvcache-factory/recall_-1/recall/H2O.json)" "$expected"
 is "ruler: the same" "$(means -f ruler ruler/h2o-0.2/*/pred/recall.jsonl)" "$expected"
 ok "questions give LongBench's rows their ids" kvt-import -f longbench --questions=../recall/recall.jsonl longbench/h2o-0.2/recall.jsonl
+is "and their clusters" "$(jq -r 'select(.kind == "response") | .cluster' "$scratch/.out" | sort -u | wc -l)" 40
 is "the same entries as files that have ids" "$(entries <"$scratch/.out")" "$(kvt-import -f lm-eval lm-eval/h2o-0.2/*.jsonl 2>/dev/null | entries)"
 "$root/scripts/audit" longbench >"$scratch/audit"
 [ -z "${KVT_BLESS:-}" ] || cp "$scratch/audit" audit.md

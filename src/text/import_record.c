@@ -198,7 +198,7 @@ void kvt_import_write_response(struct kvt_buffer *out, const struct kvt_import_r
     kvt_member_number(&writer, "kv_budget", run->budget);
     kvt_member_integer(&writer, "repeat", 0);
     kvt_member_json(&writer, "answers", prediction->answers);
-    kvt_member_null(&writer, "cluster");
+    kvt_member_string(&writer, "cluster", prediction->cluster);
     kvt_write_key(&writer, "meta");
     kvt_write_object(&writer);
     kvt_member_string(&writer, "task", run->dataset->task);

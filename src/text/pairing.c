@@ -204,6 +204,9 @@ static int adopt(struct kvt_paired *row, const json_t *question, bool manifest,
         prediction->all_classes = json_incref(classes);
     if (!prediction->id)
         prediction->id = id_of(question, manifest);
+    const char *cluster = kvt_json_text(question, "cluster", NULL);
+    if (cluster && !prediction->cluster)
+        prediction->cluster = kvt_strdup(cluster);
     if (isnan(prediction->length))
         prediction->length = length_of(question, manifest);
     if (manifest) {

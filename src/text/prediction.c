@@ -17,6 +17,7 @@ void kvt_prediction_clear(struct kvt_prediction *prediction)
     free(prediction->text);
     free(prediction->id);
     free(prediction->task);
+    free(prediction->cluster);
     free(prediction->variant);
     json_decref(prediction->answers);
     json_decref(prediction->all_classes);

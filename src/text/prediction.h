@@ -18,7 +18,7 @@ struct kvt_prediction {
     char *text;      /* NULL: none */
     json_t *answers; /* array of strings */
     json_t *all_classes;
-    char *id, *task;
+    char *id, *task, *cluster;
     char *variant;      /* of several readings of one answer; only the first one's rows are kept */
     double length;      /* NaN if unknown */
     long max_tokens;    /* 0 if unknown */
