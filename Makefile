@@ -105,7 +105,8 @@ directories:
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
 .PHONY: unit test test-programs bless parity clean
-TEST_ENV := KVT_BIN=$(abspath $(BIN)) KVT_BUILD=$(abspath $(BUILD))
+# $(CURDIR), not $(abspath): the folder's name may hold spaces.
+TEST_ENV := KVT_BIN="$(CURDIR)/$(BIN)" KVT_BUILD="$(CURDIR)/$(BUILD)"
 UNIT_PROGRAMS := $(addprefix $(BUILD)/test/,$(UNIT_TESTS))
 
 test-programs: $(UNIT_PROGRAMS) $(addprefix $(BUILD)/helpers/,$(HELPERS))
@@ -124,7 +125,7 @@ bless: build test-programs ## rewrite golden files from what the programs print 
 # Published predictions, tokenizer vectors and golden runs made by others; PARITY names their folder.
 PARITY ?=
 parity: build test-programs ## compare with reference data under PARITY=DIR; skips what is absent
-	$(TEST_ENV) PARITY=$(PARITY) prove --verbose --exec bash $(sort $(wildcard test/parity/*))
+	$(TEST_ENV) PARITY="$(PARITY)" prove --verbose --exec bash $(sort $(wildcard test/parity/*))
 
 # A folder of published predictions as one table: make audit PRED=FOLDER [AUDIT=--format=kvpress]
 PRED ?=
@@ -172,10 +173,10 @@ format: ## clang-format every source in place
 	clang-format -i $(C_FILES)
 
 install: build ## into $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 755 $(addprefix $(BIN)/,$(EXISTING)) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(wildcard src/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(wildcard src/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"
+	install -m 755 $(addprefix $(BIN)/,$(EXISTING)) "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 $(wildcard src/*.1) "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -m 644 $(wildcard src/*.5) "$(DESTDIR)$(PREFIX)/share/man/man5"
 
 include scripts/pipeline.mk
 -include scripts/calibrate.mk

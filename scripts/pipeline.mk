@@ -50,7 +50,7 @@ $(RUN)/settings/bin.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 # Where the answers come from counts, by the server's name and not its port.
 $(RUN)/settings/infer.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=seed,model,engine,kv,decoding,output > $@.new
-	@printf '%s\n' "$${BASE_URL:+external}" "$${BASE_URL:-}" >> $@.new
+	@case "$${BASE_URL:-}" in '') ;; *) printf '%s\n' "$$BASE_URL" | sed -E 's#^[a-z]+://([^/@]*@)?##; s#[:/].*##' >> $@.new;; esac
 	@$(replace_if_changed)
 $(RUN)/settings/score.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=scoring > $@.new; $(replace_if_changed)
@@ -73,7 +73,8 @@ $(RUN)/manifest.json: $(RUN)/manifest.jsonl $(BIN)/kvt-render
 	@$(BIN)/kvt-render manifest $(RUN)/manifest.jsonl > $@.tmp && mv $@.tmp $@
 
 $(RUN)/responses.jsonl: $(RUN)/manifest.jsonl $(RUN)/settings/infer.json $(BIN)/kvt-infer $(BIN)/kvt-serve scripts/run-inference | $(RUN)/log
-	@$(stage_env) KVT_BIN=$(BIN) scripts/run-inference $(CONFIG) $(RUN) > $@.tmp && mv $@.tmp $@
+	@$(stage_env) KVT_BIN=$(BIN) exec scripts/run-inference $(CONFIG) $(RUN) > $@.tmp # make's own child: signals reach it
+	@mv $@.tmp $@
 
 $(RUN)/scored.jsonl: $(RUN)/responses.jsonl $(RUN)/settings/score.json $(BIN)/kvt-score
 	@$(BIN)/kvt-score -c $(CONFIG) $(RUN)/responses.jsonl > $@.tmp && mv $@.tmp $@
@@ -86,7 +87,12 @@ $(RUN)/stream.jsonl: $(RUN)/stats.jsonl $(RUN)/settings/transition.json $(BIN)/k
 
 # --- what people read ------------------------------------------------------------------------------
 $(RUN)/kv_transition.sqlite: $(RUN)/manifest.jsonl $(RUN)/stream.jsonl scripts/import-db scripts/schema.sql scripts/import.sql
-	@scripts/import-db --fresh $@ $(RUN)/manifest.jsonl $(RUN)/stream.jsonl && touch $@
+	@path=$$($(LINT) -c $(CONFIG) --get=db.path); \
+	if [ -z "$$path" ]; then \
+	    scripts/import-db --fresh $@ $(RUN)/manifest.jsonl $(RUN)/stream.jsonl; \
+	else \
+	    scripts/import-db "$$path" $(RUN)/manifest.jsonl $(RUN)/stream.jsonl && ln -sfn "$$(realpath "$$path")" $@; \
+	fi; touch $@
 
 define plot_rule
 $(RUN)/plots/$(1).png: $(RUN)/stream.jsonl $(BIN)/kvt-render | $(RUN)/plots

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ enum {
 static const double look_again = 0.05; /* seconds between looks whether the client is still there */
 
 static const char *model_path, *host = "127.0.0.1", *alias;
+static int die_with_parent;
 static long port = 8080, ready_fd = -1, threads, parallel = 4, queue_length = 1024, context_length;
 static long max_body = 16L << 20, kv_limit;
 static int verbose;
@@ -48,6 +50,8 @@ static const struct kvt_option options[] = {
      "GGUF model (llama or qwen2; F32, F16, BF16, Q8_0, Q4_0)", 0},
     {KVT_OPTION_TEXT, 0, "host", &host, "ADDRESS", "address to listen on [127.0.0.1]", 0},
     {KVT_OPTION_INTEGER, 'p', "port", &port, "N", "port; 0 takes a free one [8080]", 0},
+    {KVT_OPTION_FLAG, 0, "die-with-parent", &die_with_parent, 0,
+     "drain and stop when the process that started this one is gone", 0},
     {KVT_OPTION_INTEGER, 0, "ready-fd", &ready_fd, "N",
      "write the port and a newline to this descriptor when listening", 0},
     {KVT_OPTION_TEXT, 0, "alias", &alias, "NAME", "model name in answers [the file's name]", 0},
@@ -553,11 +557,21 @@ static void drain(struct MHD_Daemon *daemon, const sigset_t *signals)
     kvt_queue_close(queue);
 }
 
+/* A recipe that is killed outright leaves no engine behind: the kernel sends the SIGTERM that drains. */
+static void watch_parent(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+        kvt_die(KVT_SYSTEM, "--die-with-parent: %s", strerror(errno));
+    if (getppid() != parent) /* it went before we asked */
+        raise(SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
     struct kvt_arguments arguments;
     struct kvt_error error;
     sigset_t signals;
+    pid_t parent = getppid();
     kvt_options_parse(argc, argv, &usage, &arguments);
     check_options(&arguments);
     signal(SIGPIPE, SIG_IGN);
@@ -565,6 +579,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* in every thread: main waits for them */
+    if (die_with_parent)
+        watch_parent(parent);
     load_model();
     char *name = name_of(model_path);
     service.model_name = alias ? alias : name;
