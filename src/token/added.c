@@ -32,6 +32,38 @@ static int in_order(const void *left, const void *right)
     return (a->id > b->id) - (a->id < b->id);
 }
 
+static void add_start(struct kvt_added *added, const struct kvt_added_token *token)
+{
+    unsigned first = (unsigned char)token->text[0];
+    if (token->length == 1) {
+        memset(added->starts + first * 32, 0xff, 32);
+        return;
+    }
+    unsigned both = first << 8 | (unsigned char)token->text[1];
+    added->starts[both >> 3] |= (uint8_t)(1u << (both & 7));
+}
+
+/* The look-ups by text and the lengths to try, from the sorted tokens. */
+static void make_index(struct kvt_added *added)
+{
+    size_t n_lengths = 0;
+    added->starts = kvt_alloc_zero(65536 / 8, 1);
+    added->lengths = kvt_alloc_array(added->count, sizeof *added->lengths);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        added->first_length[byte] = (uint32_t)n_lengths;
+        for (uint32_t i = added->first[byte]; i < added->first[byte + 1]; i++) {
+            const struct kvt_added_token *token = &added->tokens[i];
+            add_start(added, token);
+            if (kvt_vocabulary_set(&added->places, (int64_t)i, token->text, token->length,
+                                   KVT_TOKEN_USER, NULL) == 0)
+                kvt_vocabulary_index(&added->places, (int32_t)i);
+            if (i == added->first[byte] || added->tokens[i - 1].length != token->length)
+                added->lengths[n_lengths++] = (uint32_t)token->length;
+        }
+    }
+    added->first_length[256] = (uint32_t)n_lengths;
+}
+
 void kvt_added_finish(struct kvt_added *added)
 {
     if (added->count)
@@ -53,6 +85,7 @@ void kvt_added_finish(struct kvt_added *added)
             at++;
     }
     added->first[256] = (uint32_t)kept;
+    make_index(added);
 }
 
 void kvt_added_free(struct kvt_added *added)
@@ -60,6 +93,9 @@ void kvt_added_free(struct kvt_added *added)
     for (size_t i = 0; i < added->count; i++)
         free(added->tokens[i].text);
     free(added->tokens);
+    free(added->starts);
+    free(added->lengths);
+    kvt_vocabulary_free(&added->places);
     *added = (struct kvt_added){0};
 }
 
@@ -115,12 +151,24 @@ static const struct kvt_added_token *token_at(const struct kvt_added *added, con
                                               size_t length, size_t at)
 {
     unsigned byte = (unsigned char)text[at];
-    for (uint32_t i = added->first[byte]; i < added->first[byte + 1]; i++) {
-        const struct kvt_added_token *token = &added->tokens[i];
-        if (token->length <= length - at && memcmp(text + at, token->text, token->length) == 0)
-            return token;
+    for (uint32_t i = added->first_length[byte]; i < added->first_length[byte + 1]; i++) {
+        if (added->lengths[i] > length - at)
+            continue;
+        int32_t place = kvt_vocabulary_find(&added->places, text + at, added->lengths[i]);
+        if (place >= 0)
+            return &added->tokens[place];
     }
     return NULL;
+}
+
+/* Can a token start at text[at]? */
+static bool may_start(const struct kvt_added *added, const char *text, size_t length, size_t at)
+{
+    unsigned byte = (unsigned char)text[at];
+    if (added->first[byte] == added->first[byte + 1])
+        return false;
+    unsigned both = byte << 8 | (at + 1 < length ? (unsigned char)text[at + 1] : 0u);
+    return at + 1 == length || added->starts[both >> 3] & 1u << (both & 7);
 }
 
 bool kvt_added_next(const struct kvt_added *added, const char *text, size_t length, size_t from,
@@ -129,8 +177,7 @@ bool kvt_added_next(const struct kvt_added *added, const char *text, size_t leng
     if (added->count == 0)
         return false;
     for (size_t at = from; at < length; at++) {
-        unsigned byte = (unsigned char)text[at];
-        if (added->first[byte] == added->first[byte + 1])
+        if (!may_start(added, text, length, at))
             continue;
         const struct kvt_added_token *token = token_at(added, text, length, at);
         if (!token)

@@ -5,6 +5,8 @@
 #ifndef KVT_TOKEN_ADDED_H
 #define KVT_TOKEN_ADDED_H
 
+#include "token/vocabulary.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +25,11 @@ struct kvt_added {
     struct kvt_added_token *tokens; /* after kvt_added_finish: by first byte, longest first */
     size_t count, capacity;
     uint32_t first[257]; /* tokens that start with byte b: first[b] .. first[b + 1] */
+    uint8_t
+        *starts; /* bits: two bytes some token starts with (any second byte, if it has only one) */
+    struct kvt_vocabulary places; /* texts -> places in `tokens` */
+    uint32_t *lengths;            /* for each byte, the lengths of its tokens, longest first */
+    uint32_t first_length[257];
 };
 
 /* Copies the text; empty texts are ignored, as are repetitions of a text. */

@@ -11,15 +11,16 @@ static size_t edge_slot(const struct kvt_long_tables *tables, uint64_t edge)
 {
     size_t mask = tables->n_slots - 1;
     size_t slot = kvt_merges_slot(edge) & mask;
-    while (tables->edges[slot] != edge && tables->edges[slot] != UINT64_MAX)
+    while (tables->edges[slot].edge != edge && tables->edges[slot].edge != UINT64_MAX)
         slot = (slot + 1) & mask;
     return slot;
 }
 
 static int32_t child_of(const struct kvt_long_tables *tables, int32_t node, char byte)
 {
-    size_t slot = edge_slot(tables, (uint64_t)node << 8 | (unsigned char)byte);
-    return tables->edges[slot] == UINT64_MAX ? -1 : tables->children[slot];
+    const struct kvt_edge *edge =
+        &tables->edges[edge_slot(tables, (uint64_t)node << 8 | (unsigned char)byte)];
+    return edge->edge == UINT64_MAX ? -1 : edge->child;
 }
 
 static void add_key(struct kvt_long_tables *tables, const char *key, size_t length, int32_t id)
@@ -28,12 +29,13 @@ static void add_key(struct kvt_long_tables *tables, const char *key, size_t leng
     for (size_t i = 0; i < length; i++) {
         uint64_t edge = (uint64_t)node << 8 | (unsigned char)key[i];
         size_t slot = edge_slot(tables, edge);
-        if (tables->edges[slot] == UINT64_MAX) {
-            tables->edges[slot] = edge;
-            tables->children[slot] = (int32_t)tables->n_nodes;
+        if (tables->edges[slot].edge == UINT64_MAX) {
+            tables->edges[slot] = (struct kvt_edge){edge, (int32_t)tables->n_nodes};
             tables->tokens[tables->n_nodes++] = -1;
         }
-        node = tables->children[slot];
+        node = tables->edges[slot].child;
+        if (i == 1)
+            tables->second[(unsigned char)key[0] << 8 | (unsigned char)key[1]] = node;
     }
     tables->tokens[node] = id;
 }
@@ -49,28 +51,7 @@ static int32_t longest_inside(const struct kvt_long_tables *tables, const char *
     return found;
 }
 
-/* Is each rule's rank above those of all rules that make its sides? */
-static bool is_ordered(const struct kvt_vocabulary *vocabulary, const struct kvt_merges *merges)
-{
-    uint32_t *highest = kvt_alloc_zero((size_t)vocabulary->size, sizeof *highest); /* rank + 1 */
-    for (size_t i = 0; i < merges->n_slots; i++) {
-        if (merges->pairs[i] == UINT64_MAX)
-            continue;
-        const struct kvt_merge *merge = &merges->results[i];
-        if (merge->rank + 1 > highest[merge->id])
-            highest[merge->id] = merge->rank + 1;
-    }
-    bool ordered = true;
-    for (size_t i = 0; i < merges->n_slots && ordered; i++)
-        if (merges->pairs[i] != UINT64_MAX)
-            ordered = highest[merges->pairs[i] >> 32] <= merges->results[i].rank &&
-                      highest[merges->pairs[i] & UINT32_MAX] <= merges->results[i].rank;
-    free(highest);
-    return ordered;
-}
-
-struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary,
-                                             const struct kvt_merges *merges)
+struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary)
 {
     struct kvt_long_tables *tables = kvt_alloc_zero(1, sizeof *tables);
     size_t bytes = 1;
@@ -82,7 +63,8 @@ struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabu
         tables->n_slots *= 2;
     tables->edges = kvt_alloc_array(tables->n_slots, sizeof *tables->edges);
     memset(tables->edges, 0xff, tables->n_slots * sizeof *tables->edges);
-    tables->children = kvt_alloc_array(tables->n_slots, sizeof *tables->children);
+    tables->second = kvt_alloc_array(65536, sizeof *tables->second);
+    memset(tables->second, 0xff, 65536 * sizeof *tables->second);
     tables->tokens = kvt_alloc_array(bytes, sizeof *tables->tokens);
     tables->tokens[0] = -1;
     tables->n_nodes = 1;
@@ -100,7 +82,10 @@ struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabu
         if (key)
             tables->shorter[id] = longest_inside(tables, key, length);
     }
-    tables->ordered = is_ordered(vocabulary, merges);
+    for (int byte = 0; byte < 256; byte++) {
+        int32_t node = child_of(tables, 0, (char)byte);
+        tables->first[byte] = node < 0 ? -1 : tables->tokens[node];
+    }
     return tables;
 }
 
@@ -109,7 +94,7 @@ void kvt_long_tables_free(struct kvt_long_tables *tables)
     if (!tables)
         return;
     free(tables->edges);
-    free(tables->children);
+    free(tables->second);
     free(tables->tokens);
     free(tables->shorter);
     free(tables);
@@ -117,8 +102,14 @@ void kvt_long_tables_free(struct kvt_long_tables *tables)
 
 static int32_t longest_at(const struct kvt_long_tables *tables, const char *text, size_t length)
 {
-    int32_t node = 0, found = -1;
-    for (size_t i = 0; i < length; i++) {
+    if (length == 0)
+        return -1;
+    int32_t found = tables->first[(unsigned char)text[0]];
+    int32_t node =
+        length > 1 ? tables->second[(unsigned char)text[0] << 8 | (unsigned char)text[1]] : -1;
+    if (node >= 0 && tables->tokens[node] >= 0)
+        found = tables->tokens[node];
+    for (size_t i = 2; i < length && node >= 0; i++) {
         node = child_of(tables, node, text[i]);
         if (node < 0)
             break;
@@ -152,24 +143,39 @@ static bool encodes_itself(struct kvt_long_work *work, int32_t first, int32_t se
            merge->symbols[left->next].next < 0;
 }
 
+static const struct kvt_derivation *derive(struct kvt_long_work *work, int32_t id);
+
+/* Did this side of a merge of that rank come about by lower ranks only? */
+static bool is_below(struct kvt_long_work *work, int32_t side, uint32_t rank)
+{
+    const struct kvt_derivation *derivation = derive(work, side);
+    return derivation->state == 1 ||
+           (derivation->state == 2 && derivation->ascending && derivation->rank < rank);
+}
+
 static const struct kvt_derivation *derive(struct kvt_long_work *work, int32_t id)
 {
+    enum { DEEPEST = 1024 }; /* bytes of a key whose derivation is followed down */
     struct kvt_derivation *derivation = &work->derivations[id];
     if (derivation->state)
         return derivation;
     work->work.last = (struct kvt_last_merge){.left = -1, .right = -1};
     derivation->state = 3;
-    if (encodes_itself(work, id, -1)) {
-        derivation->state = work->work.last.left < 0 ? 1 : 2;
-        derivation->rank = work->work.last.rank;
-        derivation->left = work->work.last.left;
-        derivation->right = work->work.last.right;
-    }
+    if (!encodes_itself(work, id, -1))
+        return derivation;
+    derivation->rank = work->work.last.rank;
+    derivation->left = work->work.last.left;
+    derivation->right = work->work.last.right;
+    derivation->state = derivation->left < 0 ? 1 : 2;
+    derivation->ascending =
+        derivation->left < 0 || (work->vocabulary->lengths[id] <= DEEPEST &&
+                                 is_below(work, derivation->left, derivation->rank) &&
+                                 is_below(work, derivation->right, derivation->rank));
     return derivation;
 }
 
 /*
- * For ordered rules: the merges on the two edges are undone from the last to the first; the
+ * For ascending derivations: the merges on the two edges are undone from the last to the first; the
  * boundary holds if at no moment a rule across it comes before the merge that was undone last on
  * either side. Of equal ranks the left place comes first: the left side's merge before one across,
  * one across before the right side's.
@@ -200,8 +206,9 @@ static bool fits(struct kvt_long_work *work, int32_t left, int32_t right)
     uint64_t *slot = &work->pairs[kvt_merges_slot(pair) & (PAIR_SLOTS - 1)];
     if (*slot >> 1 == pair >> 1)
         return *slot & 1;
-    bool holds = work->tables->ordered ? boundary_holds(work, left, right)
-                                       : encodes_itself(work, left, right);
+    bool holds = derive(work, left)->ascending && derive(work, right)->ascending
+                     ? boundary_holds(work, left, right)
+                     : encodes_itself(work, left, right);
     *slot = pair | (uint64_t)holds;
     return holds;
 }

@@ -19,19 +19,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is made once from a vocabulary, the first time a long piece is met. */
-struct kvt_long_tables {
-    uint64_t *edges; /* open addressing: node << 8 | byte, all ones is empty */
-    int32_t *children;
-    size_t n_slots;
-    int32_t *tokens; /* by node: the token that ends there, or -1 */
-    size_t n_nodes;
-    int32_t *shorter; /* by token: the longest other token that it starts with, or -1 */
-    bool ordered;     /* no rule has a lower rank than a rule that makes one of its sides */
+struct kvt_edge {
+    uint64_t edge; /* node << 8 | byte; all ones: empty */
+    int32_t child;
 };
 
-struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary,
-                                             const struct kvt_merges *merges);
+/* What is made once from a vocabulary, the first time a long piece is met. */
+struct kvt_long_tables {
+    struct kvt_edge *edges; /* open addressing */
+    size_t n_slots;
+    int32_t *second;    /* by the first two bytes: the node behind them, or -1 */
+    int32_t first[256]; /* the token of a single byte, or -1 */
+    int32_t *tokens;    /* by node: the token that ends there, or -1 */
+    size_t n_nodes;
+    int32_t *shorter; /* by token: the longest other token that it starts with, or -1 */
+};
+
+struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary);
 void kvt_long_tables_free(struct kvt_long_tables *tables);
 
 /* Splits a key into its first symbols, as encode.c does it; false when a part of it has none. */
@@ -39,8 +43,9 @@ typedef bool (*kvt_symbols_function)(const void *context, const char *key, size_
                                      struct kvt_merge_work *work);
 
 struct kvt_derivation {
-    uint8_t state; /* 0 not looked at, 1 a first symbol, 2 made by merging, 3 cannot be reached */
-    uint32_t rank; /* of the last merge */
+    uint8_t state;  /* 0 not looked at, 1 a first symbol, 2 made by merging, 3 cannot be reached */
+    bool ascending; /* every merge in it has a higher rank than those that made its sides */
+    uint32_t rank;  /* of the last merge */
     int32_t left, right;
 };
 

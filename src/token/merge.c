@@ -10,21 +10,18 @@ enum { SHORT = 32 }; /* symbols; more go through the heap */
 static void rehash(struct kvt_merges *merges, size_t n_slots)
 {
     struct kvt_merges old = *merges;
-    merges->pairs = kvt_alloc_array(n_slots, sizeof *merges->pairs);
-    merges->results = kvt_alloc_array(n_slots, sizeof *merges->results);
-    memset(merges->pairs, 0xff, n_slots * sizeof *merges->pairs);
+    merges->slots = kvt_alloc_array(n_slots, sizeof *merges->slots);
+    memset(merges->slots, 0xff, n_slots * sizeof *merges->slots);
     merges->n_slots = n_slots;
     for (size_t i = 0; i < old.n_slots; i++) {
-        if (old.pairs[i] == UINT64_MAX)
+        if (old.slots[i].pair == UINT64_MAX)
             continue;
-        size_t slot = kvt_merges_slot(old.pairs[i]) & (n_slots - 1);
-        while (merges->pairs[slot] != UINT64_MAX)
+        size_t slot = kvt_merges_slot(old.slots[i].pair) & (n_slots - 1);
+        while (merges->slots[slot].pair != UINT64_MAX)
             slot = (slot + 1) & (n_slots - 1);
-        merges->pairs[slot] = old.pairs[i];
-        merges->results[slot] = old.results[i];
+        merges->slots[slot] = old.slots[i];
     }
-    free(old.pairs);
-    free(old.results);
+    free(old.slots);
 }
 
 void kvt_merges_reserve(struct kvt_merges *merges, size_t count)
@@ -43,19 +40,17 @@ void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint
     uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t mask = merges->n_slots - 1;
     size_t slot = kvt_merges_slot(pair) & mask;
-    while (merges->pairs[slot] != UINT64_MAX && merges->pairs[slot] != pair)
+    while (merges->slots[slot].pair != UINT64_MAX && merges->slots[slot].pair != pair)
         slot = (slot + 1) & mask;
-    if (merges->pairs[slot] == pair && !replace)
+    if (merges->slots[slot].pair == pair && !replace)
         return;
-    merges->count += merges->pairs[slot] != pair;
-    merges->pairs[slot] = pair;
-    merges->results[slot] = (struct kvt_merge){rank, id};
+    merges->count += merges->slots[slot].pair != pair;
+    merges->slots[slot] = (struct kvt_merge_slot){pair, {rank, id}};
 }
 
 void kvt_merges_free(struct kvt_merges *merges)
 {
-    free(merges->pairs);
-    free(merges->results);
+    free(merges->slots);
     *merges = (struct kvt_merges){0};
 }
 

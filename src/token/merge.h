@@ -16,9 +16,13 @@ struct kvt_merge {
     int32_t id;
 };
 
+struct kvt_merge_slot {
+    uint64_t pair; /* left << 32 | right; all ones: empty */
+    struct kvt_merge merge;
+};
+
 struct kvt_merges {
-    uint64_t *pairs; /* left << 32 | right; open addressing, all ones is empty */
-    struct kvt_merge *results;
+    struct kvt_merge_slot *slots; /* open addressing */
     size_t n_slots;
     size_t count;
 };
@@ -42,9 +46,9 @@ static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *m
     uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t mask = merges->n_slots - 1;
     for (size_t slot = kvt_merges_slot(pair) & mask;; slot = (slot + 1) & mask) {
-        if (merges->pairs[slot] == pair)
-            return &merges->results[slot];
-        if (merges->pairs[slot] == UINT64_MAX)
+        if (merges->slots[slot].pair == pair)
+            return &merges->slots[slot].merge;
+        if (merges->slots[slot].pair == UINT64_MAX)
             return NULL;
     }
 }

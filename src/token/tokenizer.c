@@ -69,15 +69,25 @@ static int spelled_byte(uint32_t cp)
 
 int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *out)
 {
-    for (size_t at = 0; at < length;) {
-        uint32_t cp;
-        int width = kvt_utf8_decode(text + at, length - at, &cp);
-        int byte = width > 0 ? spelled_byte(cp) : -1;
-        if (byte < 0)
+    kvt_buffer_reserve(out, length);
+    char *to = out->data + out->length;
+    const unsigned char *at = (const unsigned char *)text, *end = at + length;
+    while (at < end) {
+        unsigned c = *at++;
+        if (c >= 0x80) { /* the spelling uses two-byte characters up to U+0143 */
+            if (c < 0xc2 || c > 0xc5 || at == end || (*at & 0xc0) != 0x80)
+                return -1;
+            int byte = spelled_byte((c & 0x1f) << 6 | (*at++ & 0x3fu));
+            if (byte < 0)
+                return -1;
+            c = (unsigned)byte;
+        } else if (c < 0x21 || c == 0x7f) {
             return -1;
-        kvt_buffer_byte(out, (char)byte);
-        at += (size_t)width;
+        }
+        *to++ = (char)c;
     }
+    out->length = (size_t)(to - out->data);
+    *to = '\0';
     return 0;
 }
 
@@ -168,8 +178,8 @@ static void find_barriers(struct kvt_tokenizer *tokenizer)
         if (tokenizer->byte_ids[byte] >= 0)
             is_byte[tokenizer->byte_ids[byte]] = 1;
     for (size_t i = 0; i < merges->n_slots; i++)
-        if (merges->pairs[i] != UINT64_MAX &&
-            (is_byte[merges->pairs[i] >> 32] || is_byte[merges->pairs[i] & UINT32_MAX]))
+        if (merges->slots[i].pair != UINT64_MAX &&
+            (is_byte[merges->slots[i].pair >> 32] || is_byte[merges->slots[i].pair & UINT32_MAX]))
             tokenizer->bytes_stand_alone = false;
     free(is_byte);
 }
@@ -368,7 +378,7 @@ const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokeniz
     struct kvt_tokenizer *owner = (struct kvt_tokenizer *)(uintptr_t)tokenizer;
     pthread_mutex_lock(&owner->lock);
     if (!owner->long_tables)
-        owner->long_tables = kvt_long_tables_make(&owner->vocabulary, &owner->merges);
+        owner->long_tables = kvt_long_tables_make(&owner->vocabulary);
     const struct kvt_long_tables *tables = owner->long_tables;
     pthread_mutex_unlock(&owner->lock);
     return tables;

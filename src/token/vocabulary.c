@@ -95,12 +95,14 @@ const char *kvt_vocabulary_key(const struct kvt_vocabulary *vocabulary, int32_t 
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
-static size_t slot_of(const struct kvt_vocabulary *vocabulary, const char *key, size_t length)
+static size_t slot_of(const struct kvt_vocabulary *vocabulary, const char *key, size_t length,
+                      uint64_t hash)
 {
     size_t mask = vocabulary->n_slots - 1;
-    for (size_t slot = (size_t)kvt_token_hash(key, length) & mask;; slot = (slot + 1) & mask) {
+    uint32_t tag = (uint32_t)(hash >> 32);
+    for (size_t slot = (size_t)hash & mask;; slot = (slot + 1) & mask) {
         int32_t id = vocabulary->slots[slot];
-        if (id < 0 || (vocabulary->lengths[id] == length &&
+        if (id < 0 || (vocabulary->tags[slot] == tag && vocabulary->lengths[id] == length &&
                        memcmp(vocabulary->keys + vocabulary->starts[id], key, length) == 0))
             return slot;
     }
@@ -109,8 +111,10 @@ static size_t slot_of(const struct kvt_vocabulary *vocabulary, const char *key, 
 static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots)
 {
     int32_t *old = vocabulary->slots;
+    uint32_t *old_tags = vocabulary->tags;
     size_t n_old = vocabulary->n_slots;
     vocabulary->slots = kvt_alloc_array(n_slots, sizeof *vocabulary->slots);
+    vocabulary->tags = kvt_alloc_array(n_slots, sizeof *vocabulary->tags);
     memset(vocabulary->slots, 0xff, n_slots * sizeof *vocabulary->slots);
     vocabulary->n_slots = n_slots;
     for (size_t i = 0; i < n_old; i++) {
@@ -118,9 +122,13 @@ static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots)
             continue;
         size_t length;
         const char *key = kvt_vocabulary_key(vocabulary, old[i], &length);
-        vocabulary->slots[slot_of(vocabulary, key, length)] = old[i];
+        uint64_t hash = kvt_token_hash(key, length);
+        size_t slot = slot_of(vocabulary, key, length, hash);
+        vocabulary->slots[slot] = old[i];
+        vocabulary->tags[slot] = (uint32_t)(hash >> 32);
     }
     free(old);
+    free(old_tags);
 }
 
 bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
@@ -129,10 +137,12 @@ bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
         rehash(vocabulary, vocabulary->n_slots ? 2 * vocabulary->n_slots : 1024);
     size_t length;
     const char *key = kvt_vocabulary_key(vocabulary, id, &length);
-    size_t slot = slot_of(vocabulary, key, length);
+    uint64_t hash = kvt_token_hash(key, length);
+    size_t slot = slot_of(vocabulary, key, length, hash);
     if (vocabulary->slots[slot] >= 0)
         return false;
     vocabulary->slots[slot] = id;
+    vocabulary->tags[slot] = (uint32_t)(hash >> 32);
     vocabulary->n_indexed++;
     if (length > vocabulary->longest)
         vocabulary->longest = length;
@@ -143,7 +153,7 @@ int32_t kvt_vocabulary_find(const struct kvt_vocabulary *vocabulary, const char 
 {
     if (length > vocabulary->longest || vocabulary->n_slots == 0)
         return -1;
-    return vocabulary->slots[slot_of(vocabulary, key, length)];
+    return vocabulary->slots[slot_of(vocabulary, key, length, kvt_token_hash(key, length))];
 }
 
 void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
@@ -153,5 +163,6 @@ void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
     free(vocabulary->kinds);
     free(vocabulary->keys);
     free(vocabulary->slots);
+    free(vocabulary->tags);
     *vocabulary = (struct kvt_vocabulary){0};
 }

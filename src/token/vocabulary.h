@@ -35,6 +35,7 @@ struct kvt_vocabulary {
     char *keys;
     size_t keys_length, keys_capacity;
     int32_t *slots; /* open addressing over indexed ids; -1 is empty */
+    uint32_t *tags; /* by slot: upper half of the key's hash */
     size_t n_slots; /* a power of two */
     size_t n_indexed;
     size_t longest; /* bytes of the longest indexed key */
