@@ -96,9 +96,12 @@ static void print_sections(const json_t *tree)
         json_object_set(chosen, name, value);
         free(name);
     }
+    json_t *shown = json_deep_copy(chosen); /* the tree is borrowed */
+    kvt_config_strip(shown);
     struct kvt_buffer text = {0};
-    kvt_json_write(&text, chosen);
+    kvt_json_write(&text, shown);
     puts(text.data);
+    json_decref(shown);
     kvt_buffer_free(&text);
     json_decref(chosen);
 }

@@ -62,18 +62,23 @@ static bool is_section(const char *path)
     return false;
 }
 
-static const char *nearest_key(const char *path)
+/* The key or section whose spelling is nearest, written to name[size]. */
+static void nearest_key(const char *path, char *name, size_t size)
 {
-    const char *nearest = "";
     size_t best = SIZE_MAX;
     for (const struct kvt_config_key *key = kvt_config_keys; key->path; key++) {
-        size_t distance = kvt_spelling_distance(path, key->path);
-        if (distance < best) {
-            best = distance;
-            nearest = key->path;
-        }
+        size_t length = 0;
+        do { /* each section on the way to the key, then the key */
+            char prefix[128];
+            length += strcspn(key->path + length, ".");
+            snprintf(prefix, sizeof prefix, "%.*s", (int)length, key->path);
+            size_t distance = kvt_spelling_distance(path, prefix);
+            if (distance < best) {
+                best = distance;
+                snprintf(name, size, "%s", prefix);
+            }
+        } while (key->path[length++] != '\0');
     }
-    return nearest;
 }
 
 static bool all_of(const json_t *array, bool (*test)(const json_t *))
@@ -153,6 +158,30 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
+/* The range of a number; each element's for a list. */
+static int check_range(const json_t *value, const struct kvt_config_key *key, const char *source,
+                       struct kvt_error *error)
+{
+    const struct kvt_config_range *range = kvt_config_ranges;
+    while (range->path && strcmp(range->path, key->path) != 0)
+        range++;
+    if (!range->path)
+        return 0;
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        double number = json_number_value(item);
+        if (json_is_number(item) && (number < range->least || number > range->most))
+            return kvt_fail(error, KVT_USAGE, "%s: %s is %g; it must be %s", source, key->path,
+                            number, range->words);
+        for (size_t j = 0; j < i; j++) /* only budgets are a list with a range */
+            if (json_number_value(json_array_get(value, j)) == number)
+                return kvt_fail(error, KVT_USAGE, "%s: %s names %g twice", source, key->path,
+                                number);
+    }
+    return 0;
+}
+
 static int check_value(const json_t *value, const struct kvt_config_key *key, const char *source,
                        struct kvt_error *error)
 {
@@ -162,7 +191,7 @@ static int check_value(const json_t *value, const struct kvt_config_key *key, co
     if (key->choices && json_is_string(value) && !is_choice(key->choices, json_string_value(value)))
         return kvt_fail(error, KVT_USAGE, "%s: %s is \"%s\"; it must be one of %s", source,
                         key->path, json_string_value(value), key->choices);
-    return 0;
+    return check_range(value, key, source, error);
 }
 
 static int check_level(const json_t *tree, const char *prefix, const char *source,
@@ -182,8 +211,10 @@ static int check_level(const json_t *tree, const char *prefix, const char *sourc
             if (check_value(value, key, source, error) != 0)
                 return -1;
         } else if (!is_section(path)) {
+            char nearest[128] = "";
+            nearest_key(path, nearest, sizeof nearest);
             return kvt_fail(error, KVT_USAGE, "%s: unknown key %s; the nearest valid key is %s",
-                            source, path, nearest_key(path));
+                            source, path, nearest);
         } else if (!json_is_object(value)) {
             return kvt_fail(error, KVT_USAGE, "%s: %s must be an object", source, path);
         } else if (check_level(value, path, source, error) != 0) {
@@ -242,6 +273,42 @@ static json_t *option_value(const struct kvt_config_key *key, const struct kvt_o
         kvt_die(KVT_USAGE, "--%s: '%s' must be %s", override->option, override->value,
                 type_name(key->type));
     return value;
+}
+
+/* "http://user:secret@host" -> "http://host"; NULL when there is nothing to take away. New
+ * reference. */
+static json_t *without_credentials(const json_t *url)
+{
+    const char *text = json_string_value(url);
+    const char *authority = text ? strstr(text, "://") : NULL;
+    if (!authority)
+        return NULL;
+    authority += 3;
+    const char *at = NULL, *c;
+    for (c = authority; *c && *c != '/' && *c != '?' && *c != '#'; c++)
+        if (*c == '@')
+            at = c;
+    if (!at)
+        return NULL;
+    return json_sprintf("%.*s%s", (int)(authority - text), text, at + 1);
+}
+
+void kvt_config_strip(json_t *tree)
+{
+    json_t *engine = json_object_get(tree, "engine");
+    json_t *stripped = without_credentials(json_object_get(engine, "base_url"));
+    if (stripped)
+        json_object_set_new(engine, "base_url", stripped);
+    json_t *endpoints = json_object_get(engine, "endpoints");
+    const char *budget;
+    json_t *url;
+    void *next;
+    json_object_foreach_safe(endpoints, next, budget, url)
+    {
+        stripped = without_credentials(url);
+        if (stripped)
+            json_object_set_new(endpoints, budget, stripped);
+    }
 }
 
 void kvt_settings_open(struct kvt_settings *settings, const char *file,
@@ -319,6 +386,7 @@ int kvt_settings_experiment(struct kvt_settings *settings, const char *const *se
     const json_t *tree = kvt_settings_tree(settings);
     for (; *sections; sections++)
         json_object_set_new(config, *sections, json_deep_copy(json_object_get(tree, *sections)));
+    kvt_config_strip(config);
     struct kvt_buffer members = {0}, out = {0};
     kvt_buffer_text(&members, "\"config\":");
     kvt_json_write(&members, config);

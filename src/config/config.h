@@ -37,6 +37,15 @@ struct kvt_config_key {
 
 extern const struct kvt_config_key kvt_config_keys[]; /* ends with a NULL path */
 
+/* Bounds of numbers, both ends allowed. */
+struct kvt_config_range {
+    const char *path;
+    double least, most;
+    const char *words; /* "at least 1" */
+};
+
+extern const struct kvt_config_range kvt_config_ranges[]; /* ends with a NULL path */
+
 /* All defaults as one tree. New reference. */
 json_t *kvt_config_defaults(void);
 /*
@@ -46,6 +55,10 @@ json_t *kvt_config_defaults(void);
 int kvt_config_check(const json_t *tree, const char *source, struct kvt_error *error);
 /* Lays `over` on `base`: objects merge by key, free-form objects and everything else replace. */
 void kvt_config_merge(json_t *base, const json_t *over);
+
+/* Takes user names and passwords out of engine.base_url and engine.endpoints, for every tree that
+ * leaves the program. */
+void kvt_config_strip(json_t *tree);
 
 struct kvt_settings {
     json_t *options; /* from KVT_OPTION_CONFIG options */

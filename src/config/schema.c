@@ -98,3 +98,32 @@ const struct kvt_config_key kvt_config_keys[] = {
     {NULL, KVT_CONFIG_ANY, false, NULL, NULL, NULL},
 };
 /* clang-format on */
+
+/* clang-format off */
+const struct kvt_config_range kvt_config_ranges[] = {
+    {"binning.n_bins", 1, 1000, "1 to 1000"},
+    {"dataset.max_prompt_tokens", 1, 1e9, "at least 1"},
+    {"engine.concurrency", 1, 4096, "1 to 4096"},
+    {"engine.rpm", 1e-6, 1e9, "above 0"},
+    {"engine.warmup", 0, 1e6, "0 to 1000000"},
+    {"engine.request.timeout_s", 1e-3, 1e6, "above 0"},
+    {"engine.request.deadline_s", 1e-3, 1e7, "above 0"},
+    {"engine.request.max_attempts", 1, 1000, "1 to 1000"},
+    {"engine.request.backoff_s", 0, 1e6, "0 or more"},
+    {"engine.request.backoff_max_s", 0, 1e6, "0 or more"},
+    {"kv.budgets", 1e-6, 1e9, "above 0"},
+    {"kv.replicates", 1, 26, "1 to 26"},
+    {"kv.window", 1, 1e9, "at least 1"},
+    {"kv.kernel", 1, 1e6, "at least 1"},
+    {"decoding.temperature", 0, 100, "0 or more"},
+    {"decoding.max_tokens", 1, 1e9, "at least 1"},
+    {"decoding.repeats", 1, 10000, "1 to 10000"},
+    {"stats.alpha", 1e-6, 0.999999, "between 0 and 1"},
+    {"stats.resamples", 99, 1e8, "at least 99"},
+    {"transition.alpha", 1e-6, 0.999999, "between 0 and 1"},
+    {"transition.delta", 0, 1, "0 to 1"},
+    {"transition.collapse", 1e-6, 1, "above 0, at most 1"},
+    {"transition.permutations", 99, 1e8, "at least 99"},
+    {NULL, 0, 0, NULL},
+};
+/* clang-format on */

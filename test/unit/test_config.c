@@ -44,6 +44,26 @@ int main(void)
             "a negative count");
     is_text(complaint("{\"engine\":{\"extra_body\":{\"any\":{\"thing\":1}}}}"), "",
             "free-form objects are not checked");
+    is_text(complaint("{\"bining\":{}}"),
+            "x.json: unknown key bining; the nearest valid key is binning", "a misspelt section");
+    is_text(complaint("{\"decoding\":{\"max_tokens\":0}}"),
+            "x.json: decoding.max_tokens is 0; it must be at least 1", "a number out of range");
+    is_text(complaint("{\"kv\":{\"budgets\":[1,0.5,0.5]}}"), "x.json: kv.budgets names 0.5 twice",
+            "a budget named twice");
+    is_text(complaint("{\"kv\":{\"budgets\":[1,0]}}"),
+            "x.json: kv.budgets is 0; it must be above 0", "a budget of nothing");
+    const char *secret = "{\"engine\":{\"base_url\":\"http://u:p@h:1/v1\",\"endpoints\":{\"1\":"
+                         "\"https://k@h2/a@b\",\"0.5\":\"http://h3\"}}}";
+    json_t *shown = kvt_json_parse(secret, strlen(secret), NULL, &error);
+    struct kvt_buffer text = {0};
+    kvt_config_strip(shown);
+    kvt_json_write(&text, shown);
+    is_text(kvt_buffer_string(&text),
+            "{\"engine\":{\"base_url\":\"http://h:1/v1\",\"endpoints\":{\"1\":\"https://h2/a@b\","
+            "\"0.5\":\"http://h3\"}}}",
+            "credentials are taken out of URLs");
+    kvt_buffer_free(&text);
+    json_decref(shown);
     is_text(complaint("[]"), "x.json: settings must be one JSON object", "not an object");
 
     const char *overlay = "{\"kv\":{\"window\":16},\"engine\":{\"extra_body\":{\"b\":2}}}";
