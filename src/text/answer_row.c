@@ -90,8 +90,10 @@ static int read_response(struct kvt_answer_row *row, const struct kvt_member *me
 {
     if (is_key(member, "finish_reason"))
         return read_name(row, member, row->finish_reason, error);
-    if (!is_key(member, "text") || member->value[0] != '"')
+    if (!is_key(member, "text") || is_null(member))
         return 0;
+    if (member->value[0] != '"')
+        return kvt_fail(error, KVT_DATA, "must be a string or null");
     return kvt_string_decode(&row->room, member->value, member->value_length, &row->text, error);
 }
 
@@ -121,8 +123,10 @@ static int read_object(struct kvt_answer_row *row, const struct kvt_member *memb
                                    struct kvt_error *),
                        struct kvt_error *error)
 {
-    if (member->value[0] != '{')
+    if (is_null(member))
         return 0;
+    if (member->value[0] != '{')
+        return kvt_fail(error, KVT_DATA, "must be an object");
     struct kvt_scan scan;
     struct kvt_member inner;
     kvt_scan_start(&scan, member->value, member->value_length);
@@ -136,8 +140,10 @@ static int read_object(struct kvt_answer_row *row, const struct kvt_member *memb
 static int read_member(struct kvt_answer_row *row, const struct kvt_member *member,
                        struct kvt_error *error)
 {
-    if (is_key(member, "response"))
+    if (is_key(member, "response")) {
+        row->has_response = !is_null(member);
         return read_object(row, member, read_response, error);
+    }
     if (is_key(member, "answers"))
         return read_list(row, member, &row->golds, &row->golds_capacity, &row->n_golds, error);
     if (is_key(member, "meta"))
@@ -155,7 +161,7 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     row->n_golds = row->n_classes = 0;
     row->task[0] = row->finish_reason[0] = row->error_type[0] = '\0';
     row->error_status = 0;
-    row->scored_before = false;
+    row->scored_before = row->has_response = false;
     kvt_buffer_clear(&row->room);
     kvt_buffer_clear(&row->numbers);
     kvt_buffer_reserve(&row->room, KVT_STRING_ROOM(length));
@@ -171,6 +177,9 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     }
     if (scan.bad || !scan.close)
         return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+    /* A broken producer must not look like a model that says nothing. */
+    if (!row->has_response && row->error_type[0] == '\0')
+        return kvt_fail(error, KVT_DATA, "neither a response nor an error");
     row->close = (size_t)(scan.close - line);
     return 0;
 }

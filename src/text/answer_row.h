@@ -23,6 +23,7 @@ struct kvt_answer_row {
     char error_type[KVT_ANSWER_NAME];    /* "" if the answer arrived */
     long long error_status;
     bool scored_before; /* the line has members that this stage makes */
+    bool has_response;  /* the member is there and not null */
     size_t close;       /* place of the line's closing brace */
 
     size_t golds_capacity, classes_capacity;

@@ -13,13 +13,32 @@ const char *kvt_span_find(struct kvt_span text, struct kvt_span needle)
     return memmem(text.data, text.length, needle.data, needle.length);
 }
 
+/* The text without white space at its ends (ASCII, as the answers of single letters are). */
+static struct kvt_span stripped(struct kvt_span text)
+{
+    while (text.length && strchr(" \t\r\n", text.data[0]))
+        text.data++, text.length--;
+    while (text.length && strchr(" \t\r\n", text.data[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+static bool same(struct kvt_span a, struct kvt_span b)
+{
+    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
 int kvt_metric_em(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,
                   struct kvt_error *error)
 {
     (void)scratch, (void)error;
-    /* As in F1, two texts that normalise to nothing do not match. */
-    *value = pair->gold_norm.length > 0 && pair->gold_norm.length == pair->prediction_norm.length &&
-             memcmp(pair->gold_norm.data, pair->prediction_norm.data, pair->gold_norm.length) == 0;
+    *value = same(pair->gold_norm, pair->prediction_norm);
+    /* "A" normalises to nothing, an article as it is; then the texts themselves must be the same.
+     */
+    if (pair->gold_norm.length == 0 && *value > 0) {
+        struct kvt_span prediction = stripped(pair->prediction);
+        *value = prediction.length > 0 && same(prediction, stripped(pair->gold));
+    }
     return 0;
 }
 
