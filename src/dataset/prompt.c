@@ -96,8 +96,8 @@ static int limit(const struct kvt_prompter *prompter, struct kvt_prompt *prompt,
     if (prompter->max_prompt_tokens <= 0)
         return 0;
     struct kvt_token_ids ids = {0};
-    int status = kvt_tokenizer_encode(prompter->tokenizer, prompt->text.data, prompt->text.length,
-                                      KVT_ENCODE_SPECIAL, &ids, error);
+    int status = kvt_encoder_encode(prompt->encoder, prompt->text.data, prompt->text.length,
+                                    KVT_ENCODE_SPECIAL, &ids, error);
     prompt->full_tokens = (int64_t)ids.count;
     prompt->overlong = status == 0 && prompt->full_tokens > prompter->max_prompt_tokens;
     if (prompt->overlong && !prompter->drop)
@@ -113,12 +113,7 @@ static int64_t count_chat(const struct kvt_prompter *prompter, const struct kvt_
                                        .text = prompt->text.data,
                                        .length = prompt->text.length,
                                        .context_length = prompt->context_end};
-    struct kvt_chat_prompt encoded;
-    if (kvt_chat_encode(prompter->chat, prompter->tokenizer, &message, 1, &encoded, error) != 0)
-        return -1;
-    int64_t count = (int64_t)encoded.tokens.count;
-    kvt_token_ids_free(&encoded.tokens);
-    return count;
+    return kvt_chat_count(prompter->chat, prompter->tokenizer, prompt->encoder, &message, 1, error);
 }
 
 /* Tokens of the whole prompt as the server sees it. */
@@ -128,20 +123,22 @@ static int64_t count_tokens(const struct kvt_prompter *prompter, const struct kv
     const char *text = prompt->text.data;
     size_t length = prompt->text.length;
     if (!prompt->chat)
-        return kvt_tokenizer_count(prompter->tokenizer, text, length, KVT_ENCODE_SPECIAL, error);
+        return kvt_encoder_count(prompt->encoder, text, length, KVT_ENCODE_SPECIAL, error);
     if (prompter->chat_overhead >= 0) {
-        int64_t count = kvt_tokenizer_count(prompter->tokenizer, text, length, 0, error);
+        int64_t count = kvt_encoder_count(prompt->encoder, text, length, 0, error);
         return count < 0 ? -1 : count + prompter->chat_overhead;
     }
     if (prompter->chat)
         return count_chat(prompter, prompt, error);
-    return kvt_tokenizer_count(prompter->tokenizer, text, length, KVT_ENCODE_SPECIAL, error);
+    return kvt_encoder_count(prompt->encoder, text, length, KVT_ENCODE_SPECIAL, error);
 }
 
 int kvt_prompt_build(const struct kvt_prompter *prompter, const struct kvt_row *row, bool count,
                      struct kvt_prompt *prompt, struct kvt_error *error)
 {
     struct kvt_rendered rendered;
+    if (!prompt->encoder)
+        prompt->encoder = kvt_encoder_new(prompter->tokenizer);
     if (choose_task(prompter, row, prompt, error) != 0)
         return -1;
     prompt->template = kvt_templates_find(prompter->templates, prompt->task, prompt->chat, error);
@@ -161,6 +158,8 @@ int kvt_prompt_build(const struct kvt_prompter *prompter, const struct kvt_row *
 void kvt_prompt_free(struct kvt_prompt *prompt)
 {
     kvt_buffer_free(&prompt->text);
+    kvt_encoder_free(prompt->encoder);
+    prompt->encoder = NULL;
 }
 
 static void write_part(struct kvt_buffer *out, const char *text, size_t length)

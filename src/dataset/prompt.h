@@ -39,8 +39,9 @@ struct kvt_prompt {
     const char *task; /* borrowed from the row or the prompter */
     const struct kvt_template *template;
     int64_t token_len;
-    bool overlong;       /* longer than the limit: cut, or to be dropped */
-    int64_t full_tokens; /* of the prompt before it was cut, as the limit counts them */
+    bool overlong;               /* longer than the limit: cut, or to be dropped */
+    int64_t full_tokens;         /* of the prompt before it was cut, as the limit counts them */
+    struct kvt_encoder *encoder; /* made when first needed */
 };
 
 /*

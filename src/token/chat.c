@@ -397,3 +397,21 @@ int kvt_chat_encode(const struct kvt_chat_template *chat, const struct kvt_token
     kvt_buffer_free(&rendering.text);
     return status;
 }
+
+int64_t kvt_chat_count(const struct kvt_chat_template *chat, const struct kvt_tokenizer *tokenizer,
+                       struct kvt_encoder *encoder, const struct kvt_chat_message *messages,
+                       size_t n_messages, struct kvt_error *error)
+{
+    struct rendering rendering = {.chat = chat};
+    int64_t count = -1;
+    if (render(&rendering, messages, n_messages, error) == 0)
+        count = kvt_encoder_count(encoder, kvt_buffer_string(&rendering.text),
+                                  rendering.text.length, KVT_ENCODE_SPECIAL, error);
+    bool writes_bos = chat->wants_bos && kvt_tokenizer_bos(tokenizer) >= 0;
+    if (count >= 0 && writes_bos && !kvt_tokenizer_adds_bos(tokenizer) &&
+        !kvt_tokenizer_starts_with_bos(tokenizer, kvt_buffer_string(&rendering.text),
+                                       rendering.text.length))
+        count++;
+    kvt_buffer_free(&rendering.text);
+    return count;
+}

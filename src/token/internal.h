@@ -42,11 +42,12 @@ struct kvt_tokenizer {
     size_t n_model_tokens;           /* of a tokenizer.json, before its added tokens */
     struct kvt_merges merges;
     enum kvt_units units;
-    int32_t byte_ids[256]; /* id of each byte, -1 when there is none */
-    bool byte_fallback;    /* characters without a token become bytes */
-    bool fuse_unknown;     /* neighbouring unknown characters are one token */
-    bool ignore_merges;    /* a piece that is a token as a whole is taken as it is */
-    int32_t unknown;       /* -1: an unknown character is dropped */
+    int32_t byte_ids[256];  /* id of each byte, -1 when there is none */
+    int32_t ascii_ids[128]; /* CHARACTERS: id of each ASCII character, -1 when there is none */
+    bool byte_fallback;     /* characters without a token become bytes */
+    bool fuse_unknown;      /* neighbouring unknown characters are one token */
+    bool ignore_merges;     /* a piece that is a token as a whole is taken as it is */
+    int32_t unknown;        /* -1: an unknown character is dropped */
 
     /*
      * SentencePiece's spaces, when they are all there is to normalisation: U+0020 is written

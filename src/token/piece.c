@@ -129,6 +129,18 @@ static bool has_bytes(const struct kvt_tokenizer *tokenizer, const char *text, s
     return true;
 }
 
+/* The id of the character at the start of the text, or -1; sets its bytes. */
+static int32_t character(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
+                         size_t *width)
+{
+    *width = 1;
+    if ((unsigned char)*text < 0x80)
+        return tokenizer->ascii_ids[(unsigned char)*text];
+    uint8_t flags;
+    *width = kvt_unicode_next((const unsigned char *)text, length, &flags);
+    return kvt_vocabulary_find(&tokenizer->vocabulary, text, *width);
+}
+
 /*
  * The characters of a piece as symbols. Bytes that stand for a character do not end a run of
  * unknown ones: the reference library pushes them first and the run, when it ends, behind them.
@@ -139,9 +151,8 @@ static int push_characters(struct kvt_piece_encoder *encoder, const char *text, 
     struct unknown state = {0};
     bool pushed = true;
     for (size_t at = 0; at < length && pushed;) {
-        uint8_t flags;
-        size_t width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
-        int32_t id = kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width);
+        size_t width;
+        int32_t id = character(tokenizer, text + at, length - at, &width);
         if (id >= 0)
             pushed = add_known(encoder, &state, id, (uint32_t)width);
         else if (has_bytes(tokenizer, text + at, width))
@@ -162,22 +173,24 @@ static int push(struct kvt_piece_encoder *encoder, const char *text, size_t leng
                                                         : push_characters(encoder, text, length);
 }
 
+/* The first symbol of the text, or -1; sets its bytes. */
+static int32_t symbol(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
+                      size_t *width)
+{
+    *width = 1;
+    return tokenizer->units == KVT_UNITS_BYTES ? tokenizer->byte_ids[(unsigned char)*text]
+                                               : character(tokenizer, text, length, width);
+}
+
 /* The symbols of a token's own key, for the linear way. */
 static bool push_key(const void *context, const char *key, size_t length,
                      struct kvt_merge_work *work)
 {
-    const struct kvt_tokenizer *tokenizer = context;
-    for (size_t at = 0; at < length;) {
-        uint8_t flags;
-        size_t width = tokenizer->units == KVT_UNITS_BYTES
-                           ? 1
-                           : kvt_unicode_next((const unsigned char *)key + at, length - at, &flags);
-        int32_t id = tokenizer->units == KVT_UNITS_BYTES
-                         ? tokenizer->byte_ids[(unsigned char)key[at]]
-                         : kvt_vocabulary_find(&tokenizer->vocabulary, key + at, width);
+    size_t width;
+    for (size_t at = 0; at < length; at += width) {
+        int32_t id = symbol(context, key + at, length - at, &width);
         if (id < 0 || !kvt_merge_push(work, id, (uint32_t)width))
             return false;
-        at += width;
     }
     return true;
 }
@@ -185,18 +198,9 @@ static bool push_key(const void *context, const char *key, size_t length,
 /* Bytes of the stretch at the start of the text whose every symbol is in the vocabulary. */
 static size_t known_stretch(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
 {
-    size_t at = 0;
-    while (at < length) {
-        uint8_t flags;
-        size_t width = 1;
-        if (tokenizer->units == KVT_UNITS_CHARACTERS)
-            width = kvt_unicode_next((const unsigned char *)text + at, length - at, &flags);
-        if (tokenizer->units == KVT_UNITS_BYTES
-                ? tokenizer->byte_ids[(unsigned char)text[at]] < 0
-                : kvt_vocabulary_find(&tokenizer->vocabulary, text + at, width) < 0)
-            break;
+    size_t at = 0, width;
+    while (at < length && symbol(tokenizer, text + at, length - at, &width) >= 0)
         at += width;
-    }
     return at;
 }
 

@@ -162,6 +162,8 @@ static void find_barriers(struct kvt_tokenizer *tokenizer)
     const struct kvt_vocabulary *vocabulary = &tokenizer->vocabulary;
     if (tokenizer->units != KVT_UNITS_CHARACTERS)
         return;
+    for (int c = 0; c < 128; c++)
+        tokenizer->ascii_ids[c] = kvt_vocabulary_find(vocabulary, (char[]){(char)c}, 1);
     for (size_t i = 0; i < vocabulary->n_slots; i++) {
         if (vocabulary->slots[i] < 0)
             continue;
@@ -342,6 +344,14 @@ int32_t kvt_tokenizer_bos(const struct kvt_tokenizer *tokenizer)
 bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer)
 {
     return tokenizer->adds_bos;
+}
+
+bool kvt_tokenizer_starts_with_bos(const struct kvt_tokenizer *tokenizer, const char *text,
+                                   size_t length)
+{
+    struct kvt_added_match match;
+    return kvt_added_next(&tokenizer->added, text, length, 0, 0, false, &match) &&
+           match.start == 0 && match.id == tokenizer->bos;
 }
 
 bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer)

@@ -55,6 +55,8 @@ int64_t kvt_encoder_count(struct kvt_encoder *encoder, const char *text, size_t 
 
 int32_t kvt_tokenizer_size(const struct kvt_tokenizer *tokenizer);
 int32_t kvt_tokenizer_bos(const struct kvt_tokenizer *tokenizer); /* -1 when there is none */
+/* Is the first token of the text, as encode finds it, the BOS written out ("<s>")? */
+bool kvt_tokenizer_starts_with_bos(const struct kvt_tokenizer *tokenizer, const char *text, size_t length);
 bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer);
 /* Does decoding drop the space that encoding put before the text? */
 bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer);

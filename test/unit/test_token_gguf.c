@@ -232,6 +232,10 @@ static const char *chat_of(struct gguf_writer *writer, const struct kvt_chat_mes
     }
     if (chat && tokenizer && kvt_chat_encode(chat, tokenizer, messages, n, &prompt, &error) == 0) {
         text = describe(&prompt);
+        struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
+        is_int(kvt_chat_count(chat, tokenizer, encoder, messages, n, &error), prompt.tokens.count,
+               "counting gives the same number");
+        kvt_encoder_free(encoder);
         kvt_token_ids_free(&prompt.tokens);
     } else {
         snprintf(failed, sizeof failed, "%s", error.text);
