@@ -135,6 +135,34 @@
 --   pair_stats kv_budget                 pair_stats.kv_budget
 --   pair_stats bin_idx                   pair_stats.bin_idx
 --   pair_stats n_pairs                   pair_stats.n_pairs
+--   pair_stats delta_mean              pair_stats.delta_mean
+--   pair_stats delta_ci_low            pair_stats.delta_ci_low
+--   pair_stats delta_ci_high           pair_stats.delta_ci_high
+--   pair_stats loss_upper              pair_stats.loss_upper
+--   pair_stats loss.n10                pair_stats.loss_n10
+--   pair_stats loss.n01                pair_stats.loss_n01
+--   pair_stats loss.p_raw              pair_stats.loss_p_raw
+--   pair_stats loss.p_adj              pair_stats.loss_p_adj
+--   pair_stats lift.n10                pair_stats.lift_n10
+--   pair_stats lift.n01                pair_stats.lift_n01
+--   pair_stats lift.p_raw              pair_stats.lift_p_raw
+--   pair_stats lift.p_adj              pair_stats.lift_p_adj
+--   pair_stats churn.n10               pair_stats.churn_n10
+--   pair_stats churn.n01               pair_stats.churn_n01
+--   pair_stats churn.p_raw             pair_stats.churn_p_raw
+--   pair_stats churn.p_adj             pair_stats.churn_p_adj
+--   pair_stats failure_types           -
+--   pair_stats retention               pair_stats.retention
+--   pair_stats retention_ci_low        pair_stats.retention_ci_low
+--   pair_stats retention_ci_high       pair_stats.retention_ci_high
+--   pair_stats latency_ratio           -
+--   pair_stats ttft_ratio              -
+--   pair_stats itl_ratio               -
+--   pair_stats kv_bytes_ratio          -
+--   pair_stats kv_peak_ratio           -
+--   pair_stats attribution             -
+--   pair_stats coverage                -
+--   pair_stats noop_suspected          -
 --   transition run_id                    transition_summary.run_id
 --   transition kv_budget                 transition_summary.kv_budget
 --   transition verdict                   transition_summary.verdict
@@ -336,7 +364,7 @@ INSERT OR REPLACE INTO pair_stats (
     run_id, task, bin_idx, kv_budget, reference_run_id, control, n_pairs, n_clusters, ref_mean, run_mean,
     delta_mean, delta_ci_low, delta_ci_high, loss_upper, loss_upper_each, loss_n10, loss_n01, loss_p_raw,
     loss_p_adj, lift_n10, lift_n01, lift_p_raw, lift_p_adj, silent_n10, silent_n01, silent_p_raw, silent_p_adj,
-    churn_changed, churn_rate, churn_floor_rate, churn_p_adj, retention, retention_ci_low, retention_ci_high,
+    churn_changed, churn_rate, churn_floor_rate, churn_n10, churn_n01, churn_p_raw, churn_p_adj, retention, retention_ci_low, retention_ci_high,
     latency_ratio, ttft_ratio, itl_ratio, kv_bytes_ratio, kv_peak_ratio, coverage, stats_json)
 SELECT j ->> 'run_id', coalesce(j ->> 'task', ''), j ->> 'bin_idx', j ->> 'kv_budget',
        j ->> 'reference_run_id', j ->> 'control', j ->> 'n_pairs', j ->> 'n_clusters', j ->> 'ref_mean',
@@ -345,7 +373,7 @@ SELECT j ->> 'run_id', coalesce(j ->> 'task', ''), j ->> 'bin_idx', j ->> 'kv_bu
        j ->> '$.loss.p_adj', j ->> '$.lift.n10', j ->> '$.lift.n01', j ->> '$.lift.p_raw', j ->> '$.lift.p_adj',
        j ->> '$.silent.n10', j ->> '$.silent.n01', j ->> '$.silent.p_raw', j ->> '$.silent.p_adj',
        j ->> '$.churn.n_changed', j ->> '$.churn.changed_rate', j ->> '$.churn.floor_rate',
-       j ->> '$.churn.p_adj', j ->> 'retention', j ->> 'retention_ci_low', j ->> 'retention_ci_high',
+       j ->> '$.churn.n10', j ->> '$.churn.n01', j ->> '$.churn.p_raw', j ->> '$.churn.p_adj', j ->> 'retention', j ->> 'retention_ci_low', j ->> 'retention_ci_high',
        j ->> '$.latency_ratio.ratio', j ->> '$.ttft_ratio.ratio', j ->> '$.itl_ratio.ratio',
        j ->> '$.kv_bytes_ratio.ratio', j ->> '$.kv_peak_ratio.ratio', j ->> '$.coverage.share', j
 FROM record WHERE kind = 'pair_stats' ORDER BY n;

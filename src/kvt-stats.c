@@ -423,6 +423,10 @@ static void write_churn(struct kvt_writer *w, const struct kvt_cell *cell)
     double n = (double)cell->n_pairs, floor_n = (double)cell->floor_n;
     kvt_write_key(w, "churn");
     kvt_write_object(w);
+    /* of the entries where one of the two full-cache runs and this one differs from the others in
+       being right: how often it is this run, and how often a full-cache run */
+    kvt_member_number(w, "n10", control ? (double)cell->churn.n10 : NAN);
+    kvt_member_number(w, "n01", control ? (double)cell->churn.n01 : NAN);
     kvt_member_integer(w, "n_changed", (long long)cell->n_changed);
     kvt_member_number(w, "changed_rate", n > 0 ? (double)cell->n_changed / n : NAN);
     kvt_member_number(w, "floor_n", control ? floor_n : NAN);
