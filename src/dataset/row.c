@@ -102,6 +102,9 @@ int kvt_row_parse(struct kvt_row *row, const char *line, size_t length, struct k
         row->answers = json_object_get(row->object, "answers");
         if (!row->answers)
             kvt_fail(error, KVT_DATA, "row %s has no answers", row->id);
+        else if (json_is_array(row->answers) && json_array_size(row->answers) == 0)
+            kvt_fail(error, KVT_DATA, "row %s has no answer in answers",
+                     row->id); /* nothing could score it */
         else if (check_texts(row, "answers", row->answers, error) == 0)
             status = set_optional(row, error);
     }
