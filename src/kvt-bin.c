@@ -35,7 +35,7 @@ static long n_threads;
 /* clang-format off */
 static const struct kvt_option options[] = {
     KVT_STAGE_OPTIONS(common),
-    {SETTING, 0, "tokenizer", 0, "FILE", "GGUF, tokenizer.json or rank file [model.path]", "model.tokenizer"},
+    {SETTING, 0, "tokenizer", 0, "FILE", "GGUF, tokenizer.json, rank file or /tokenize URL [model.path]", "model.tokenizer"},
     {SETTING, 0, "templates", 0, "FILE", "prompt templates (dataset2prompt.json)", "dataset.templates"},
     {SETTING, 0, "name", 0, "NAME", "name of the data set [recall]", "dataset.name"},
     {SETTING, 0, "task", 0, "TASK", "task of the rows [each row's own]", "dataset.task"},
@@ -80,6 +80,7 @@ struct program {
     struct passing *passing;
     size_t n_passing, passing_capacity;
     struct kvt_tokenizer *tokenizer;
+    struct kvt_remote *remote;
     struct kvt_chat_template *chat;
     struct kvt_templates templates;
     struct kvt_prompter prompter;
@@ -112,17 +113,30 @@ static struct kvt_tokenizer *load_tokenizer(const char *path)
     return tokenizer;
 }
 
+/* A server that counts instead of a file; NULL when it is a file. */
+static struct kvt_remote *open_remote(const json_t *tree)
+{
+    const char *path = tokenizer_path(tree);
+    const char *key = kvt_json_text(tree, "engine.api_key_env", "");
+    if (!kvt_remote_is_url(path))
+        return NULL;
+    return kvt_remote_new(path, kvt_json_text(tree, "model.name", ""), *key ? getenv(key) : NULL);
+}
+
 static void run_count(const struct kvt_arguments *arguments)
 {
     struct kvt_settings settings;
     kvt_settings_open(&settings, common.config, arguments);
-    struct kvt_tokenizer *tokenizer = load_tokenizer(tokenizer_path(kvt_settings_tree(&settings)));
+    const json_t *tree = kvt_settings_tree(&settings);
+    struct kvt_remote *remote = open_remote(tree);
+    struct kvt_tokenizer *tokenizer = remote ? NULL : load_tokenizer(tokenizer_path(tree));
     struct kvt_count_options wanted = {.field = field,
                                        .ids = print_ids,
                                        .flags = (add_special ? KVT_ENCODE_SPECIAL : 0u) |
                                                 (ordinary ? (unsigned)KVT_ENCODE_ORDINARY : 0u)};
-    kvt_count_run(tokenizer, &wanted, arguments);
+    kvt_count_run(tokenizer, remote, &wanted, arguments);
     kvt_tokenizer_free(tokenizer);
+    kvt_remote_free(remote);
     kvt_settings_close(&settings);
 }
 
@@ -188,7 +202,7 @@ static bool is_gguf(const char *path)
 static void load_chat(struct program *program, const char *path)
 {
     struct kvt_error error;
-    if (program->prompter.chat_overhead >= 0 || !is_gguf(path))
+    if (program->remote || program->prompter.chat_overhead >= 0 || !is_gguf(path))
         return;
     struct kvt_gguf *gguf = kvt_gguf_open(path, &error);
     if (!gguf)
@@ -210,9 +224,11 @@ static void prepare(struct program *program)
     if (kvt_templates_open(&program->templates, kvt_json_text(tree, "dataset.templates", NULL),
                            first ? KVT_QUESTION_FIRST : KVT_QUESTION_LAST, &error) != 0)
         kvt_die_error(&error);
-    program->tokenizer = load_tokenizer(path);
+    program->remote = open_remote(tree);
+    program->tokenizer = program->remote ? NULL : load_tokenizer(path);
     program->prompter = (struct kvt_prompter){
         .tokenizer = program->tokenizer,
+        .remote = program->remote,
         .chat_overhead = kvt_json_integer(tree, "model.chat_overhead", -1),
         .templates = &program->templates,
         .name = kvt_json_text(tree, "dataset.name", "recall"),
@@ -263,7 +279,7 @@ static void report_bad(struct program *program)
 static void count_rows(struct program *program)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    long threads = n_threads > 0 ? n_threads : cores > 0 ? cores : 1;
+    long threads = program->remote ? 1 : n_threads > 0 ? n_threads : cores > 0 ? cores : 1;
     kvt_examples_count(&program->examples, &program->prompter, threads);
     kvt_examples_find_repeated(&program->examples);
     report_bad(program);
@@ -435,6 +451,11 @@ static void emit(struct program *program)
     kvt_sha256_hex(&program->source_hash, source);
     kvt_clock_date(kvt_clock_created(), date);
     json_t *public_settings = kvt_manifest_public_settings(tree);
+    struct kvt_buffer tokenizer_name = {0};
+    if (program->remote)
+        kvt_manifest_clean_url(path, &tokenizer_name);
+    else
+        kvt_buffer_text(&tokenizer_name, strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
     struct kvt_manifest manifest = {
         .settings = public_settings,
         .created_at = date,
@@ -442,8 +463,8 @@ static void emit(struct program *program)
         .name = program->prompter.name,
         .task = common_task(&program->examples),
         .source_sha256 = source,
-        .tokenizer_name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
-        .tokenizer_sha256 = kvt_tokenizer_sha256(program->tokenizer),
+        .tokenizer_name = kvt_buffer_string(&tokenizer_name),
+        .tokenizer_sha256 = program->tokenizer ? kvt_tokenizer_sha256(program->tokenizer) : NULL,
         .chat_name = program->chat ? kvt_chat_name(program->chat) : NULL,
         .n_examples = program->examples.count,
         .n_overlong = program->n_overlong,
@@ -462,6 +483,7 @@ static void emit(struct program *program)
     manifest.exp_group_id = kvt_json_text(tree, "output.exp_group_id", derived);
     emit_records(program, &manifest);
     json_decref(public_settings);
+    kvt_buffer_free(&tokenizer_name);
 }
 
 static void release(struct program *program)
@@ -476,6 +498,7 @@ static void release(struct program *program)
     kvt_templates_close(&program->templates);
     kvt_chat_free(program->chat);
     kvt_tokenizer_free(program->tokenizer);
+    kvt_remote_free(program->remote);
     kvt_settings_close(&program->settings);
 }
 

@@ -132,7 +132,7 @@ ok "--skip-bad goes on" bin --bins=1 --skip-bad "$scratch/aside" "$scratch/bad"
 is "with the rest" "$(jq -c 'select(.kind == "dataset").n_examples' "$scratch/.out")" 2
 is "and keeps the line" "$(cat "$scratch/aside")" '{"_id":"b"}'
 is "lone surrogates and U+0000 become U+FFFD, counted" "$(printf '%s\n' \
-    '{"_id":"s","input":"a\ud800b\u0000c","context":"x","answers":[]}' | bin --bins=1 |
+    '{"_id":"s","input":"a\ud800b\u0000c","context":"x","answers":["y"]}' | bin --bins=1 |
     jq -c 'select(.kind == "entry") | [.question, .meta.replaced]')" '["a�b�c",2]'
 fails 1 "no question at all" bin /dev/null
 fails 2 "no tokenizer" kvt-bin "$scratch/one"
@@ -168,4 +168,24 @@ like "is named" "$(cat "$scratch/.err")" "texts:2: .*no member \"text\""
 is "what came before is written" "$(cat "$scratch/.out")" '{"n":1}'
 fails 1 "a text that is not a string" count <<<'{"text":1}'
 fails 3 "a full disk under --count" bash -c "echo '{\"text\":\"a\"}' | kvt-bin --count --tokenizer=$model >/dev/full"
+
+# counts from a server
+mkfifo "$scratch/port"
+kvt-serve --model "$model" --port 0 --ready-fd 3 3>"$scratch/port" >/dev/null 2>&1 &
+if read -r port <"$scratch/port" && [ -n "$port" ]; then
+    kvt-bin --no-meta --tokenizer="http://127.0.0.1:$port/tokenize" --n-per-bin=1 -c config/snapkv.json "$rows" >"$scratch/remote"
+    bin --n-per-bin=1 -c config/snapkv.json "$rows" >"$scratch/local"
+    is "--tokenizer=URL: the lengths are the server's, template included" \
+        "$(jq -c 'select(.kind == "entry") | [.example_id, .token_len]' "$scratch/remote")" \
+        "$(jq -c 'select(.kind == "entry") | [.example_id, .token_len]' "$scratch/local")"
+    is "and the manifest names the server, without a digest" \
+        "$(jq -c 'select(.kind == "dataset").tokenizer' "$scratch/remote")" "{\"name\":\"http://127.0.0.1:$port/tokenize\",\"sha256\":null}"
+    is "--count asks it too" "$(echo '{"text":" ned keeps"}' | kvt-bin --count --ids --special --tokenizer="http://127.0.0.1:$port/tokenize")" \
+        "$(echo '{"text":" ned keeps"}' | kvt-bin --count --ids --special --tokenizer="$model")"
+    fails 2 "cutting prompts needs the file" kvt-bin --tokenizer="http://127.0.0.1:$port/tokenize" --max-prompt-tokens=20 "$scratch/long"
+    fails 3 "an address that is no /tokenize" kvt-bin --count --tokenizer="http://127.0.0.1:$port/health" "$scratch/texts"
+else
+    fail "kvt-serve starts" "it did not say its port"
+fi
+fails 3 "no server" kvt-bin --tokenizer=http://127.0.0.1:9/tokenize "$scratch/one"
 done_testing

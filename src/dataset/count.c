@@ -146,15 +146,15 @@ static void read_text(const struct kvt_line *line, const char *field, struct kvt
     }
 }
 
-void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count_options *options,
-                   const struct kvt_arguments *arguments)
+void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
+                   const struct kvt_count_options *options, const struct kvt_arguments *arguments)
 {
     struct kvt_reader reader;
     struct kvt_line line;
     struct kvt_error error;
     struct kvt_buffer text = {0}, out = {0};
     struct kvt_token_ids ids = {0};
-    struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
+    struct kvt_encoder *encoder = tokenizer ? kvt_encoder_new(tokenizer) : NULL;
     int status;
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
@@ -164,10 +164,16 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count
         const char *bytes = kvt_buffer_string(&text);
         ids.count = 0;
         int64_t count = 0;
-        if (options->ids)
+        if (!tokenizer)
+            count = kvt_remote_count(remote, bytes, text.length,
+                                     (options->flags & KVT_ENCODE_SPECIAL) != 0,
+                                     options->ids ? &ids : NULL, &error);
+        else if (options->ids)
             status = kvt_encoder_encode(encoder, bytes, text.length, options->flags, &ids, &error);
         else
             count = kvt_encoder_count(encoder, bytes, text.length, options->flags, &error);
+        if (count < 0 && !tokenizer)
+            kvt_die_error(&error);
         if (status < 0 || count < 0)
             stop(&line, error.text);
         write_result(options->ids ? &ids : NULL, count, &out);

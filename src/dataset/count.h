@@ -4,6 +4,7 @@
 
 #include "core/buffer.h"
 #include "core/option.h"
+#include "dataset/remote.h"
 #include "token/tokenizer.h"
 
 struct kvt_count_options {
@@ -12,9 +13,12 @@ struct kvt_count_options {
     unsigned flags;    /* of kvt_tokenizer_encode */
 };
 
-/* Reads the files, writes standard output; ends the process with a message when something is wrong.
+/*
+ * Reads the files, writes standard output; ends the process with a message when something is wrong.
+ * Without a tokenizer, `remote` is asked.
  */
-void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_count_options *options,
+void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
+                   const struct kvt_count_options *options,
                    const struct kvt_arguments *arguments);
 
 /*

@@ -48,6 +48,9 @@ json_t *kvt_manifest_public_settings(const json_t *tree)
     json_t *copy = json_deep_copy(tree);
     json_t *engine = json_object_get(copy, "engine");
     clean_member(engine, "base_url");
+    json_t *model = json_object_get(copy, "model");
+    if (kvt_remote_is_url(kvt_json_text(model, "tokenizer", "")))
+        clean_member(model, "tokenizer");
     json_t *endpoints = json_object_get(engine, "endpoints");
     const char *budget;
     json_t *url;

@@ -88,6 +88,22 @@ static int cut_middle(const struct kvt_prompter *prompter, const struct kvt_toke
     return status;
 }
 
+static int limit_remote(const struct kvt_prompter *prompter, struct kvt_prompt *prompt,
+                        struct kvt_error *error)
+{
+    prompt->full_tokens = kvt_remote_count(prompter->remote, prompt->text.data, prompt->text.length,
+                                           true, NULL, error);
+    if (prompt->full_tokens < 0)
+        return -1;
+    prompt->overlong = prompt->full_tokens > prompter->max_prompt_tokens;
+    if (prompt->overlong && !prompter->drop)
+        return kvt_fail(
+            error, KVT_USAGE,
+            "dataset.max_prompt_tokens cuts prompts, which needs the tokenizer's file; set "
+            "dataset.overlong to drop, or give --tokenizer=FILE");
+    return 0;
+}
+
 static int limit(const struct kvt_prompter *prompter, struct kvt_prompt *prompt,
                  struct kvt_error *error)
 {
@@ -95,6 +111,8 @@ static int limit(const struct kvt_prompter *prompter, struct kvt_prompt *prompt,
     prompt->full_tokens = 0;
     if (prompter->max_prompt_tokens <= 0)
         return 0;
+    if (!prompter->tokenizer)
+        return limit_remote(prompter, prompt, error);
     struct kvt_token_ids ids = {0};
     int status = kvt_encoder_encode(prompt->encoder, prompt->text.data, prompt->text.length,
                                     KVT_ENCODE_SPECIAL, &ids, error);
@@ -116,12 +134,35 @@ static int64_t count_chat(const struct kvt_prompter *prompter, const struct kvt_
     return kvt_chat_count(prompter->chat, prompter->tokenizer, prompt->encoder, &message, 1, error);
 }
 
+static int64_t count_remote(const struct kvt_prompter *prompter, const struct kvt_prompt *prompt,
+                            struct kvt_error *error)
+{
+    const struct kvt_remote *remote = prompter->remote;
+    const char *text = prompt->text.data;
+    size_t length = prompt->text.length;
+    bool bare = prompt->chat && prompter->chat_overhead >= 0;
+    if (prompt->chat && !bare) {
+        struct kvt_buffer messages = {0};
+        kvt_prompt_write(prompt, &messages);
+        json_t *tree = kvt_json_parse(messages.data, messages.length, NULL, error);
+        int64_t count = tree ? kvt_remote_count_chat(remote, tree, error) : -1;
+        json_decref(tree);
+        kvt_buffer_free(&messages);
+        if (count != 0)
+            return count;
+    }
+    int64_t count = kvt_remote_count(remote, text, length, !bare, NULL, error);
+    return count < 0 ? -1 : count + (bare ? prompter->chat_overhead : 0);
+}
+
 /* Tokens of the whole prompt as the server sees it. */
 static int64_t count_tokens(const struct kvt_prompter *prompter, const struct kvt_prompt *prompt,
                             struct kvt_error *error)
 {
     const char *text = prompt->text.data;
     size_t length = prompt->text.length;
+    if (!prompter->tokenizer)
+        return count_remote(prompter, prompt, error);
     if (!prompt->chat)
         return kvt_encoder_count(prompt->encoder, text, length, KVT_ENCODE_SPECIAL, error);
     if (prompter->chat_overhead >= 0) {
@@ -137,7 +178,7 @@ int kvt_prompt_build(const struct kvt_prompter *prompter, const struct kvt_row *
                      struct kvt_prompt *prompt, struct kvt_error *error)
 {
     struct kvt_rendered rendered;
-    if (!prompt->encoder)
+    if (!prompt->encoder && prompter->tokenizer)
         prompt->encoder = kvt_encoder_new(prompter->tokenizer);
     if (choose_task(prompter, row, prompt, error) != 0)
         return -1;
