@@ -234,6 +234,31 @@ static void recall_evidence(struct infer *infer, const json_t *tree)
     infer->window.record.evidence = preflight.evidence;
 }
 
+/*
+ * Offline the server need not be named again: its name is part of the identities, and the journal's
+ * run records have it. The texts live as long as *run.
+ */
+static void recall_server(struct kvt_grid_options *named, const json_t *tree, json_t **run)
+{
+    struct kvt_error error;
+    struct kvt_buffer record = {0};
+    *run = NULL;
+    if (!offline || kvt_grid_base_url(tree, base_url) ||
+        json_object_size(kvt_json_get(tree, "engine.endpoints")) > 0)
+        return;
+    int found = kvt_journal_first(journal_path, "run", &record, &error);
+    if (found > 0)
+        *run = kvt_json_parse(record.data, record.length, NULL, &error);
+    if (found < 0 || (found > 0 && !*run))
+        kvt_die_error(&error);
+    kvt_buffer_free(&record);
+    if (!*run)
+        return;
+    named->base_url = kvt_json_text(*run, "base_url", NULL);
+    if (!named->engine_name)
+        named->engine_name = kvt_json_text(*run, "engine_name", NULL);
+}
+
 /* Called at the first entry, when the settings of the stream are known. */
 static void open_grid(struct infer *infer)
 {
@@ -243,8 +268,11 @@ static void open_grid(struct infer *infer)
                                             .engine_name = engine_name,
                                             .salt = salt,
                                             .exp_group_id = infer->exp_group_id};
+    json_t *run;
+    recall_server(&grid_options, tree, &run);
     if (kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
         kvt_die_error(&error);
+    json_decref(run);
     struct kvt_client_options asked = client_options(tree);
     if (!offline) {
         open_watch(infer, tree, &asked);
@@ -590,8 +618,10 @@ static void finish(struct infer *infer)
     close_grid(infer);
     if (kvt_journal_close(&infer->journal, &error) != 0)
         kvt_die_error(&error);
-    if (preflight_only)
+    if (preflight_only) { /* there is no stream to close */
+        kvt_reader_close(&infer->stage.reader);
         return;
+    }
     kvt_stage_close(&infer->stage, infer->settings.options);
     if (missing)
         kvt_die(KVT_DATA,

@@ -39,6 +39,12 @@ is "statistics do not depend on the order of lines" \
     "$(kvt-stats "$scratch/shuffled.jsonl" | kvt-transition | grep -E '^\{"kind":"(bin_stats|pair_stats|transition)"')" \
     "$(grep -E '^\{"kind":"(bin_stats|pair_stats|transition)"' "$run/stream.jsonl")"
 
+salt=$(sha256sum examples/recall/recall.gguf | cut -d' ' -f1)
+env -u BASE_URL -u OPENAI_BASE_URL kvt-infer -c "$scratch/mini.json" --offline --salt="$salt" \
+    --journal="$run/journal.jsonl" "$run/manifest.jsonl" >"$scratch/offline.jsonl" 2>"$scratch/.err"
+is "the journal alone gives the responses again, no server named" \
+    "$(grep -v '"kind":"meta"' "$scratch/offline.jsonl")" "$(grep -v '"kind":"meta"' "$run/responses.jsonl")"
+
 before=$(stamp responses.jsonl)$(stamp stream.jsonl)
 ok "a second make" experiment experiment
 is "has nothing to do" "$(stamp responses.jsonl)$(stamp stream.jsonl)" "$before"

@@ -1,5 +1,6 @@
 #include "http/journal.h"
 
+#include "stream/reader.h"
 #include "core/memory.h"
 #include "core/sha256.h"
 #include "stream/json.h"
@@ -371,5 +372,25 @@ int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error)
     }
     free(journal->slots);
     *journal = (struct kvt_journal){.descriptor = -1};
+    return status;
+}
+
+int kvt_journal_first(const char *path, const char *kind, struct kvt_buffer *record,
+                      struct kvt_error *error)
+{
+    char *files[] = {(char *)(uintptr_t)path, NULL};
+    struct kvt_reader reader;
+    struct kvt_line line;
+    int status;
+    kvt_reader_open(&reader, files, 1);
+    while ((status = kvt_reader_next(&reader, &line, error)) > 0) {
+        if (kvt_scan_kind(line.data, line.length, line.kind, sizeof line.kind) != 1 ||
+            strcmp(line.kind, kind) != 0)
+            continue;
+        kvt_buffer_clear(record);
+        kvt_buffer_append(record, line.data, line.length);
+        break;
+    }
+    kvt_reader_close(&reader);
     return status;
 }

@@ -51,6 +51,11 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
 int kvt_journal_find(struct kvt_journal *journal, const char *kind, const char *id,
                      struct kvt_buffer *record, struct kvt_error *error);
 
+/* Reads the first record of a kind in the file at `path` into `record`. 1 found, 0 not, -1 on
+ * error. */
+int kvt_journal_first(const char *path, const char *kind, struct kvt_buffer *record,
+                      struct kvt_error *error);
+
 /* Appends one record (no newline in it). It is on disk once kvt_journal_synced has passed its end.
  */
 int kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
