@@ -11,7 +11,7 @@ calibrate: build $(BUILD)/helpers/world ## false claims and power of the verdict
 calibrate-next: build $(BUILD)/helpers/world ## the sampling rule against equal bins
 	@mkdir -p test/calibration
 	@printf 'world\toptions\ttotal\thow\tsets\tlift\tloss\tzone_or_abrupt\tfalse\n' > test/calibration/next.tsv.tmp
-	for world in zone failing line-100 flat; do for total in 75 100 150 200; do \
+	for world in two-bins flat line-100; do for total in 75 100 125 150 200; do \
 	    $(calibrate_env) scripts/calibrate-next $$world $$total $(SETS) --churn 0.05 || exit 1; done; done >> test/calibration/next.tsv.tmp
 	@mv test/calibration/next.tsv.tmp test/calibration/next.tsv
 

@@ -112,6 +112,12 @@ static double together_loss(double t, int b)
     (void)t;
     return b < 2 ? 0 : 0.54;
 }
+/* +.20 failures in two bins. */
+static double two_bins(double t, int b)
+{
+    (void)t;
+    return b == 2 || b == 3 ? 0.2 / 0.85 : 0;
+}
 /* Ten points of .85, the loss that must not be called safe, in the last bin or everywhere. */
 static double edge(double t, int b)
 {
@@ -148,6 +154,7 @@ static const struct world worlds[] = {
     {"failures-first", .85, .1, first_loss, fail_first, none, "failures two bins earlier"},
     {"wrong-first", .85, .1, wrong_loss, wrong_first, none, "wrong answers two bins earlier"},
     {"together", .85, .1, together_loss, half, none, "both from bin 2"},
+    {"two-bins", .85, .1, two_bins, all, none, "20 points of failures in bins 2 and 3 only"},
     {"silent-lift", .5, .1, none, none, half, "wrong answers turn into failures, no loss"},
     {NULL, 0, 0, NULL, NULL, NULL, NULL}};
 
