@@ -2,10 +2,10 @@
  * kvt-bin: questions in, length-binned entries out.
  *
  * In:     rows of LongBench's format, one JSON object a line; records of a stream pass through.
- * Out:    experiment, dataset, bin and entry records, then what passed through.
- * Memory: blocking: every row is kept once, as the line it came in, until all are read; the edges
- * of the bins are quantiles over all of them. Prompts are built one at a time. --count is
- * streaming.
+ * Out:    experiment, dataset, bin and entry records, then what passed through. With --ladder rows
+ * again; with --count token counts. Memory: blocking: every row is kept once, as the line it came
+ * in, until all are read; the edges of the bins are quantiles over all of them. Prompts are built
+ * one at a time. --count is streaming.
  */
 #include "config/config.h"
 #include "core/clock.h"
@@ -14,6 +14,7 @@
 #include "core/option.h"
 #include "dataset/count.h"
 #include "dataset/examples.h"
+#include "dataset/ladder.h"
 #include "dataset/manifest.h"
 #include "dataset/prompt.h"
 #include "stream/scan.h"
@@ -28,7 +29,7 @@
 static struct kvt_stage_options common;
 static int count_only, print_ids, add_special, ordinary;
 static const char *field = "text";
-static const char *git_hash;
+static const char *git_hash, *ladder_lengths;
 static long n_threads;
 
 #define SETTING KVT_OPTION_CONFIG
@@ -49,6 +50,7 @@ static const struct kvt_option options[] = {
     {SETTING, 0, "exp", 0, "NAME", "name of the experiment [derived]", "output.exp_group_id"},
     {KVT_OPTION_TEXT, 0, "git-hash", &git_hash, "HASH", "commit to record [KVT_GIT_HASH]", 0},
     {KVT_OPTION_INTEGER, 0, "threads", &n_threads, "N", "threads that count tokens [one per core]", 0},
+    {KVT_OPTION_TEXT, 0, "ladder", &ladder_lengths, "N,N...", "write rows: marked questions at each of these lengths", 0},
     {KVT_OPTION_FLAG, 0, "count", &count_only, 0, "only count: {\"text\":...} in, {\"n\":...} out", 0},
     {KVT_OPTION_FLAG, 0, "ids", &print_ids, 0, "with --count: print the token ids", 0},
     {KVT_OPTION_FLAG, 0, "special", &add_special, 0, "with --count: add BOS as the model wants it", 0},
@@ -502,6 +504,51 @@ static void release(struct program *program)
     kvt_settings_close(&program->settings);
 }
 
+static void put_rung(void *context, const struct kvt_buffer *line)
+{
+    kvt_stage_emit_buffer(context, "", line);
+}
+
+/* Rows in, rows out: what comes next is kvt-bin again. */
+static void run_ladder(struct program *program)
+{
+    struct kvt_error error;
+    struct kvt_line line;
+    struct kvt_prompt prompt = {0};
+    struct kvt_ladder ladder = {.prompter = &program->prompter,
+                                .seed = kvt_json_integer(settings_of(program), "seed", 1)};
+    if (kvt_ladder_parse(&ladder, ladder_lengths, &error) != 0)
+        kvt_die_error(&error);
+    prepare(program);
+    program->stage.no_meta = true;
+    while (kvt_stage_next(&program->stage, &line)) {
+        if (line.kind[0] || line.length == 0) {
+            kvt_stage_copy(&program->stage, &line);
+        } else if (kvt_ladder_build(&ladder, line.data, line.length, &prompt, put_rung,
+                                    &program->stage, &error) != 0) {
+            if (error.code != KVT_DATA)
+                kvt_die_error(&error);
+            kvt_stage_bad(&program->stage, &line, error.text);
+        }
+    }
+    kvt_prompt_free(&prompt);
+    kvt_ladder_free(&ladder);
+}
+
+static void run_bins(struct program *program)
+{
+    read_input(program);
+    prepare(program);
+    count_rows(program);
+    bin_rows(program);
+    const json_t *ids = kvt_json_get(settings_of(program), "dataset.ids");
+    if (json_is_array(ids))
+        select_pinned(program, ids);
+    else
+        select_first(program);
+    emit(program);
+}
+
 int main(int argc, char **argv)
 {
     struct kvt_arguments arguments;
@@ -517,16 +564,10 @@ int main(int argc, char **argv)
     kvt_settings_open(&program.settings, common.config, &arguments);
     kvt_stage_open(&program.stage, "kvt-bin", &common, &arguments);
     program.stage.kind_first = true;
-    read_input(&program);
-    prepare(&program);
-    count_rows(&program);
-    bin_rows(&program);
-    const json_t *ids = kvt_json_get(settings_of(&program), "dataset.ids");
-    if (json_is_array(ids))
-        select_pinned(&program, ids);
+    if (ladder_lengths)
+        run_ladder(&program);
     else
-        select_first(&program);
-    emit(&program);
+        run_bins(&program);
     kvt_stage_close(&program.stage, program.settings.options);
     release(&program);
     kvt_arguments_free(&arguments);

@@ -169,6 +169,28 @@ is "what came before is written" "$(cat "$scratch/.out")" '{"n":1}'
 fails 1 "a text that is not a string" count <<<'{"text":1}'
 fails 3 "a full disk under --count" bash -c "echo '{\"text\":\"a\"}' | kvt-bin --count --tokenizer=$model >/dev/full"
 
+# --ladder
+texts() { # PREFIX COUNT
+    local i list=''
+    for i in $(seq "$2"); do list="$list,\"ned keeps the $1 dish in the old arch .\""; done
+    echo "[${list#,}]"
+}
+echo "{\"_id\":\"k\",\"input\":\"where ?\",\"answers\":[\"old arch\"],\"evidence\":[\"piet keeps the silver crown in the long abbey .\"],\"distractors\":$(texts marble 60),\"depth\":0.5}" >"$scratch/marked"
+ok "a marked question becomes a row at each length" bin --ladder=60,120,480 "$scratch/marked"
+cp "$scratch/.out" "$scratch/rungs"
+is "of one cluster, nested, with the evidence at its place" \
+    "$(jq -c '[._id, .cluster, (.context | split("piet keeps")[0] | length) * 2 < (.context | length), (.context | contains("silver crown"))]' "$scratch/rungs" | paste -sd' ')" \
+    '["k-0","k",true,true] ["k-1","k",true,true] ["k-2","k",true,true]'
+bin --bins=3 "$scratch/rungs" >"$scratch/laddered"
+is "within a tenth of their lengths, a bin each" \
+    "$(jq -s 'map(select(.kind == "entry").token_len) | [.[0] > 54, .[0] <= 60, .[1] > 108, .[1] <= 120, .[2] > 432, .[2] <= 480] | all' "$scratch/laddered")" true
+is "one question in every bin" "$(jq -c 'select(.kind == "entry") | [.bin_idx, .cluster]' "$scratch/laddered" | paste -sd' ')" '[0,"k"] [1,"k"] [2,"k"]'
+fails 1 "too few distractors" bin --ladder=60,2000 "$scratch/marked"
+like "are said" "$(cat "$scratch/.err")" "marked:1: row k reaches only [0-9]+ of 2000 tokens with 60 of 60 distractors"
+fails 1 "a length below the evidence" bin --ladder=5 "$scratch/marked"
+fails 1 "a row without evidence" bin --ladder=60 "$scratch/one"
+fails 2 "lengths that do not ascend" bin --ladder=60,60 "$scratch/marked"
+
 # counts from a server
 mkfifo "$scratch/port"
 kvt-serve --model "$model" --port 0 --ready-fd 3 3>"$scratch/port" >/dev/null 2>&1 &

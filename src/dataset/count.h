@@ -18,8 +18,7 @@ struct kvt_count_options {
  * Without a tokenizer, `remote` is asked.
  */
 void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
-                   const struct kvt_count_options *options,
-                   const struct kvt_arguments *arguments);
+                   const struct kvt_count_options *options, const struct kvt_arguments *arguments);
 
 /*
  * Appends the text of a JSON string (with its quotes) to out: escapes decoded, U+0000 kept, lone
