@@ -1,6 +1,7 @@
 #include "http/completion.h"
 
 #include "core/memory.h"
+#include "http/chunk.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,8 +48,15 @@ static size_t append_content(struct kvt_buffer *out, const json_t *content)
     return out->length - before;
 }
 
-static void note_content(struct kvt_completion *completion, double now)
+/* Some reasoning or answer text came, in bytes. */
+static void note_text(struct kvt_completion *completion, size_t thought, size_t said, double now)
 {
+    if (thought && completion->first_reasoning == 0)
+        completion->first_reasoning = now;
+    if (said && completion->first_content == 0)
+        completion->first_content = now;
+    if (!thought && !said)
+        return;
     if (completion->n_content > 0) {
         kvt_grow(&completion->gaps, &completion->gaps_capacity, completion->n_gaps,
                  sizeof *completion->gaps);
@@ -97,12 +105,7 @@ static void fold_choice(struct kvt_completion *completion, const json_t *choice,
     }
     size_t thought = append_content(&completion->reasoning, reasoning);
     size_t said = append_content(&completion->text, content);
-    if (thought && completion->first_reasoning == 0)
-        completion->first_reasoning = now;
-    if (said && completion->first_content == 0)
-        completion->first_content = now;
-    if (thought || said)
-        note_content(completion, now);
+    note_text(completion, thought, said, now);
     fold_logprobs(completion, json_object_get(choice, "logprobs"));
     const char *reason = kvt_json_text(choice, "finish_reason", NULL);
     if (reason) {
@@ -155,6 +158,13 @@ void kvt_completion_event(struct kvt_completion *completion, const char *name, c
     }
     if (length == 0)
         return;
+    /* The first event is always parsed: it says what model and server these are. */
+    size_t before = completion->text.length;
+    if (completion->answered && name[0] == '\0' &&
+        kvt_chunk_read(data, length, &completion->text)) {
+        note_text(completion, 0, completion->text.length - before, now);
+        return;
+    }
     struct kvt_error ignored;
     json_t *value = kvt_json_parse(data, length, NULL, &ignored);
     if (!json_is_object(value))

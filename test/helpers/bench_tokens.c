@@ -1,7 +1,7 @@
 /*
- * bench_tokens TOKENIZER FILE...: seconds to load the tokenizer, then for each file the tokens, the seconds
- * of the fastest of five counts in one thread, and MB/s. CPU time of the thread, so that other load on the
- * machine counts less. One line of tab-separated values each.
+ * bench_tokens TOKENIZER FILE...: seconds to load the tokenizer, then for each file the tokens, the
+ * seconds of the fastest of five counts in one thread, and MB/s. CPU time of the thread, so that
+ * other load on the machine counts less. One line of tab-separated values each.
  */
 #include "core/buffer.h"
 #include "core/error.h"

@@ -47,6 +47,10 @@ play() {
     status=0
     ${INFER_WRAPPER:-} kvt-infer -c "$settings" -u "$mock/s/$name" "$@" "$entry" >"$scratch/stream" 2>"$scratch/messages" || status=$?
     grep '"kind":"response"' "$scratch/stream" >"$scratch/record" || true
+    # What a sanitizer or valgrind finds is a failure of the scenario, whatever the record says.
+    if grep -E 'Sanitizer|runtime error|== Invalid|definitely lost: [1-9]' "$scratch/messages" >"$scratch/record.bad"; then
+        mv "$scratch/record.bad" "$scratch/record"
+    fi
 }
 
 scenario() {

@@ -1,5 +1,6 @@
 /* Answers folded from chunks and documents, in the forms servers send them; errors in all their
  * shapes. */
+#include "http/chunk.h"
 #include "http/completion.h"
 #include "http/failure.h"
 #include "tap.h"
@@ -157,6 +158,98 @@ static void test_ends(void)
     is_text(failure_type(), "none", "error: null is none");
 }
 
+/* What the parser makes of an event, as the only one of a stream. */
+static const char *parsed(const char *data, size_t length)
+{
+    start();
+    kvt_completion_event(&completion, "", data, length, 101);
+    bool plain = !completion.failure.type && !completion.finish_reason && completion.answered;
+    return plain ? kvt_buffer_string(&completion.text) : NULL;
+}
+
+static void test_fast_path(void)
+{
+    static const char *const taken[] = {
+        "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\" "
+        "word\"},\"logprobs\":null,\"finish_reason\":null}]}",
+        "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1764000000,"
+        "\"model\":\"m\","
+        "\"system_fingerprint\":null,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
+        "\"content\":\"x\"},"
+        "\"finish_reason\":null}],\"usage\":null}",
+        "{ \"choices\" : [ { \"delta\" : { \"content\" : \"a\\n\\t\\\"\\\\\\/b\" } } ] }",
+        "{\"choices\":[{\"text\":\"\\u00e9 t\\u00e9\",\"finish_reason\":null}]}",
+        "{\"choices\":[{\"text\":\"caf\xc3\xa9\",\"finish_reason\":null}]}",
+        "{\"choices\":[{\"delta\":{\"content\":null}}]}",
+        "{\"choices\":[{\"delta\":{}}]}",
+    };
+    static const char *const left[] = {
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
+        "{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}},{\"index\":1,\"delta\":{\"content\":\"y\"}}]"
+        "}",
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":1}}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":1}}",
+        "{\"choices\":[{\"delta\":{\"reasoning\":\"x\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":[{\"text\":\"x\"}]}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"},\"logprobs\":{\"content\":[]}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"error\":{\"message\":\"m\"}}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}]}}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}]",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\",}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\ny\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"\\q\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"created\":01}",
+        "{\"choices\":[{\"delta\":{\"content\":\"x\"},\"delta\":{\"content\":\"y\"}}]}",
+        "{}",
+        "",
+    };
+    struct kvt_buffer text = {0};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        kvt_buffer_clear(&text);
+        kvt_buffer_text(&text, "before ");
+        bool quick = kvt_chunk_read(taken[i], strlen(taken[i]), &text);
+        if (i != 3) /* escapes by number are left to the parser */
+            ok(quick, "a plain chunk is read without a tree");
+        const char *slow = parsed(taken[i], strlen(taken[i]));
+        is_text(quick ? text.data + 7 : slow, slow, "as the parser reads it");
+        for (size_t cut = 0; cut < strlen(taken[i]); cut++)
+            if (kvt_chunk_read(taken[i], cut, &text))
+                ok(false, "a torn chunk is not");
+    }
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        kvt_buffer_clear(&text);
+        kvt_buffer_text(&text, "before");
+        ok(!kvt_chunk_read(left[i], strlen(left[i]), &text), "anything else is left to the parser");
+        is_text(text.data, "before", "and leaves no text");
+    }
+    /* Every byte of a chunk replaced by every other: what the quick way takes, the parser takes
+     * too. */
+    char mutant[128];
+    size_t length = strlen(taken[0]), differ = 0, accepted = 0;
+    for (size_t at = 0; at < length; at++)
+        for (int byte = 0; byte < 256; byte++) {
+            memcpy(mutant, taken[0], length);
+            mutant[at] = (char)byte;
+            kvt_buffer_clear(&text);
+            kvt_buffer_text(&text, "");
+            if (!kvt_chunk_read(mutant, length, &text))
+                continue;
+            const char *slow = parsed(mutant, length);
+            accepted++;
+            bool same = slow && strcmp(slow, text.data) == 0;
+            if (!same)
+                printf("# %.*s\n# quick: %s, parser: %s\n", (int)length, mutant, text.data,
+                       slow ? slow : completion.failure.message);
+            differ += !same;
+        }
+    ok(accepted > 400, "one-byte changes that are still plain chunks");
+    is_int(differ, 0, "mean the same to both");
+    kvt_buffer_free(&text);
+}
+
 static void document(const char *text)
 {
     start();
@@ -293,6 +386,7 @@ int main(void)
 {
     test_chunks();
     test_ends();
+    test_fast_path();
     test_documents();
     test_errors();
     kvt_completion_free(&completion);

@@ -49,6 +49,7 @@ int main(void)
     check("only one space is taken", "data:  a\n\n", "| a;");
     check("several data lines join with LF", "data: YHOO\ndata: +2\ndata: 10\n\n",
           "|YHOO\n+2\n10;");
+    check("also after CRLF", "data: YHOO\r\ndata: +2\r\ndata: 10\r\n\r\n", "|YHOO\n+2\n10;");
     check("comments are no events",
           ": test stream\n\ndata: first\n:keep-alive\n\n: OPENROUTER PROCESSING\n\n", "|first;");
     check("a field without a colon", "data\n\ndata\ndata\n\ndata: x\n\n", "|;|\n;|x;");
