@@ -134,6 +134,7 @@ static void run_count(const struct kvt_arguments *arguments)
     struct kvt_tokenizer *tokenizer = remote ? NULL : load_tokenizer(tokenizer_path(tree));
     struct kvt_count_options wanted = {.field = field,
                                        .ids = print_ids,
+                                       .skip_bad = common.skip_bad,
                                        .flags = (add_special ? KVT_ENCODE_SPECIAL : 0u) |
                                                 (ordinary ? (unsigned)KVT_ENCODE_ORDINARY : 0u)};
     kvt_count_run(tokenizer, remote, &wanted, arguments);

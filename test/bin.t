@@ -210,4 +210,8 @@ else
     fail "kvt-serve starts" "it did not say its port"
 fi
 fails 3 "no server" kvt-bin --tokenizer=http://127.0.0.1:9/tokenize "$scratch/one"
+printf '%s\n' '{"text":"a"}' '{"txt":"b"}' 'x' '{"text":"a"}' >"$scratch/count-bad"
+ok "--count sets bad lines aside" kvt-bin --count --tokenizer examples/recall/recall.gguf --skip-bad "$scratch/count-aside" "$scratch/count-bad"
+is "and counts the others" "$(grep -c '"n":' "$scratch/.out")" 2
+is "and keeps the bad ones" "$(cat "$scratch/count-aside")" "$(sed -n 2,3p "$scratch/count-bad")"
 done_testing

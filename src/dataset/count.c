@@ -1,6 +1,7 @@
 #include "dataset/count.h"
 
 #include "core/buffer.h"
+#include "core/error.h"
 #include "core/utf8.h"
 #include "stream/reader.h"
 #include "stream/scan.h"
@@ -116,14 +117,29 @@ static void write_result(const struct kvt_token_ids *ids, int64_t count, struct 
         kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
 }
 
-static _Noreturn void stop(const struct kvt_line *line, const char *why)
+/* Where bad lines go instead of stopping the run; NULL without --skip-bad. */
+struct aside {
+    const char *path;
+    FILE *file;
+};
+
+/* A line that cannot be counted: ends the process, or sets the line aside and returns -1. */
+static int bad(const struct aside *aside, const struct kvt_line *line, const char *why)
 {
-    fflush(stdout);
-    kvt_die(KVT_DATA, "%s:%zu: %s", line->source, line->number, why);
+    if (!aside->file) {
+        fflush(stdout);
+        kvt_die(KVT_DATA, "%s:%zu: %s", line->source, line->number, why);
+    }
+    kvt_say("%s:%zu: %s (set aside in %s)", line->source, line->number, why, aside->path);
+    if (fwrite(line->data, 1, line->length, aside->file) != line->length ||
+        fputc('\n', aside->file) == EOF)
+        kvt_die(KVT_SYSTEM, "cannot write %s: %s", aside->path, strerror(errno));
+    return -1;
 }
 
-/* The text of a line; ends the process when there is none. */
-static void read_text(const struct kvt_line *line, const char *field, struct kvt_buffer *text)
+/* The text of a line; -1 when it has none and was set aside. */
+static int read_text(const struct aside *aside, const struct kvt_line *line, const char *field,
+                     struct kvt_buffer *text)
 {
     struct kvt_scan scan;
     struct kvt_member member, found = {0};
@@ -133,17 +149,18 @@ static void read_text(const struct kvt_line *line, const char *field, struct kvt
         if (member.key_length == strlen(field) && memcmp(member.key, field, member.key_length) == 0)
             found = member;
     if (scan.bad)
-        stop(line, "not a JSON object on one line");
+        return bad(aside, line, "not a JSON object on one line");
     if (!found.value) {
         snprintf(why, sizeof why, "the object has no member \"%.100s\" (--field names another)",
                  field);
-        stop(line, why);
+        return bad(aside, line, why);
     }
     kvt_buffer_clear(text);
     if (kvt_count_unescape(text, found.value, found.value_length) != 0) {
         snprintf(why, sizeof why, "\"%.100s\" is not a JSON string", field);
-        stop(line, why);
+        return bad(aside, line, why);
     }
+    return 0;
 }
 
 void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
@@ -155,12 +172,16 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remot
     struct kvt_buffer text = {0}, out = {0};
     struct kvt_token_ids ids = {0};
     struct kvt_encoder *encoder = tokenizer ? kvt_encoder_new(tokenizer) : NULL;
+    struct aside aside = {.path = options->skip_bad};
     int status;
+    if (aside.path && !(aside.file = fopen(aside.path, "wb")))
+        kvt_die(KVT_SYSTEM, "cannot open %s: %s", aside.path, strerror(errno));
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
         if (line.length == 0)
             continue;
-        read_text(&line, options->field, &text);
+        if (read_text(&aside, &line, options->field, &text) != 0)
+            continue;
         const char *bytes = kvt_buffer_string(&text);
         ids.count = 0;
         int64_t count = 0;
@@ -174,8 +195,10 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remot
             count = kvt_encoder_count(encoder, bytes, text.length, options->flags, &error);
         if (count < 0 && !tokenizer)
             kvt_die_error(&error);
-        if (status < 0 || count < 0)
-            stop(&line, error.text);
+        if (status < 0 || count < 0) {
+            bad(&aside, &line, error.text);
+            continue;
+        }
         write_result(options->ids ? &ids : NULL, count, &out);
     }
     if (status < 0) {
@@ -184,6 +207,8 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remot
     }
     if (fflush(stdout) != 0 || fclose(stdout) != 0)
         kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+    if (aside.file && fclose(aside.file) != 0)
+        kvt_die(KVT_SYSTEM, "cannot write %s: %s", aside.path, strerror(errno));
     kvt_reader_close(&reader);
     kvt_buffer_free(&text);
     kvt_buffer_free(&out);

@@ -8,9 +8,10 @@
 #include "token/tokenizer.h"
 
 struct kvt_count_options {
-    const char *field; /* member that holds the text */
-    bool ids;          /* write ids, not their number */
-    unsigned flags;    /* of kvt_tokenizer_encode */
+    const char *field;    /* member that holds the text */
+    bool ids;             /* write ids, not their number */
+    unsigned flags;       /* of kvt_tokenizer_encode */
+    const char *skip_bad; /* file for lines that cannot be counted; NULL: stop there */
 };
 
 /*
