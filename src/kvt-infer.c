@@ -597,6 +597,8 @@ static void check_conformance(struct infer *infer)
 static void on_abort(void *context)
 {
     struct infer *infer = context;
+    if (interrupted) /* reading was cut short by the signal */
+        wind_down(infer);
     if (ferror(stdout)) {
         bool pipe_closed = errno == EPIPE;
         struct kvt_error ignored;

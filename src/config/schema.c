@@ -58,6 +58,7 @@ const struct kvt_config_key kvt_config_keys[] = {
     {"engine.request.backoff_s", NUMBER, false, "0.5", NULL, "first back-off; doubles each time"},
     {"engine.request.backoff_max_s", NUMBER, false, "30", NULL, "longest back-off, Retry-After included"},
     {"engine.request.max_tokens_field", TEXT, false, "\"max_tokens\"", NULL, "or max_completion_tokens"},
+    {"engine.request.stream_usage", BOOL, false, "true", NULL, "ask for usage at the end of a stream (stream_options)"},
     {"engine.request.temperature", BOOL, false, "true", NULL, "send the temperature"},
 
     {"kv.policy", TEXT, false, "\"snapkv\"", NULL, "eviction policy under test"},

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void kvt_progress_open(struct kvt_progress *progress)
@@ -98,7 +99,10 @@ void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *
         kvt_buffer_printf(&line, ", %zu flagged", tally->flagged);
     if (tally->contradicted)
         kvt_buffer_printf(&line, ", %zu whose budget was NOT applied", tally->contradicted);
-    kvt_say("%s; %.1f s", line.data, kvt_clock_monotonic() - progress->start);
+    struct rusage used = {0};
+    getrusage(RUSAGE_SELF, &used); /* ru_maxrss is in KiB on Linux */
+    kvt_say("%s; %.1f s, %ld MiB", line.data, kvt_clock_monotonic() - progress->start,
+            used.ru_maxrss / 1024);
     kvt_buffer_free(&line);
     kvt_buffer_free(&failures);
 }

@@ -18,6 +18,7 @@ void kvt_query_read_settings(struct kvt_query_settings *settings, const json_t *
         .send_temperature = kvt_json_bool(tree, "engine.request.temperature", true),
         .seed = kvt_json_integer(tree, "decoding.seed", 0),
         .stream = kvt_json_bool(tree, "engine.stream", true),
+        .stream_usage = kvt_json_bool(tree, "engine.request.stream_usage", true),
         .nonce = kvt_json_bool(tree, "engine.bust_prefix_cache", false),
     };
 }
@@ -144,7 +145,8 @@ int kvt_query_build(struct kvt_query *request, const struct kvt_query_settings *
             add_nonce(body, request->request_id);
         if (settings->stream) {
             json_object_set_new(body, "stream", json_true());
-            json_object_set_new(body, "stream_options", json_pack("{s:b}", "include_usage", 1));
+            if (settings->stream_usage)
+                json_object_set_new(body, "stream_options", json_pack("{s:b}", "include_usage", 1));
         }
         kvt_buffer_clear(&canonical);
         kvt_json_write(&canonical, body);

@@ -25,6 +25,7 @@ struct kvt_query_settings {
     bool send_temperature;
     long long seed; /* of repeat 0; repeat r is sent seed + r */
     bool stream;
+    bool stream_usage; /* stream_options.include_usage */
     bool nonce;
 };
 
