@@ -1,0 +1,49 @@
+#!/bin/bash
+# Damaged tokenizer files and random texts never crash the tokenizer (with SAN=1: nor touch memory that is
+# not theirs), and files of kinds that cannot be done exactly are refused by name.
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
+
+ok "damaged files are refused or work" "$KVT_BUILD/helpers/fuzz_tokens" 25 test/golden/tokens/*.json examples/recall/recall.gguf
+like "some of each" "$(cat "$scratch/.out")" '^[1-9][0-9]* loaded, [1-9][0-9]* refused$'
+
+refused() { # NAME JQ-FILTER REGEX
+    jq -c "$2" test/golden/tokens/gpt2.json >"$scratch/changed.json"
+    fails 2 "$1 is refused" kvt-bin --count --tokenizer="$scratch/changed.json" /dev/null
+    like "$1: by name" "$(cat "$scratch/.err")" "$3"
+}
+refused "a Unigram model" '.model.type = "Unigram"' 'model.type "Unigram" cannot be done exactly'
+refused "a WordPiece model" '.model.type = "WordPiece"' '"WordPiece"'
+refused "dropout" '.model.dropout = 0.1' 'model.dropout'
+refused "a suffix of words" '.model.end_of_word_suffix = "</w>"' 'end_of_word_suffix'
+refused "an unknown normalizer" '.normalizer = {type: "BertNormalizer"}' 'normalizer "BertNormalizer"'
+refused "an unknown pre-tokenizer" '.pre_tokenizer = {type: "UnicodeScripts"}' 'pre_tokenizer "UnicodeScripts"'
+refused "an unknown post-processor" '.post_processor = {type: "Other"}' 'post_processor "Other"'
+refused "a pattern the libraries read differently" \
+    '.pre_tokenizer = {type: "Split", pattern: {Regex: "[a-z&&[^x]]"}, behavior: "Isolated", invert: false}' '&& in a class'
+refused "a pattern that does not compile" \
+    '.pre_tokenizer = {type: "Split", pattern: {Regex: "(a"}, behavior: "Isolated", invert: false}' 'does not compile'
+refused "a merge of unknown tokens" '.model.merges[3] = "zz qq"' 'merge of tokens that are not in the vocabulary'
+refused "two tokens with one id" '.model.vocab["zz"] = 5' 'two tokens have the id 5'
+printf 'no tokenizer' >"$scratch/other"
+fails 2 "a file of another kind" kvt-bin --count --tokenizer="$scratch/other" /dev/null
+like "is described" "$(cat "$scratch/.err")" 'neither a GGUF, nor a tokenizer.json, nor a tiktoken rank file'
+
+# a rank file: bytes, then "ab" and "abc"
+python3 - >"$scratch/ranks" 2>/dev/null <<'PY' || skip "rank files" "needs python3"
+import base64
+for rank, token in enumerate([bytes([b]) for b in range(256)] + [b"ab", b"abc", b" a"]):
+    print(base64.b64encode(token).decode(), rank)
+PY
+if [ -s "$scratch/ranks" ]; then
+    is "a rank file with its encoding behind an @" \
+        "$(echo '{"text":"abc ab<|endoftext|>"}' | kvt-bin --count --ids --tokenizer="$scratch/ranks@gpt2")" '{"ids":[257,32,256,50256]}' # ab has the lower rank
+    fails 2 "without one it is refused" kvt-bin --count --tokenizer="$scratch/ranks" /dev/null
+    like "with the names" "$(cat "$scratch/.err")" 'cl100k_base'
+    is "llama-3 numbers its special tokens behind the ranks, BOS first" \
+        "$(echo '{"text":"a<|eot_id|>"}' | kvt-bin --count --ids --special --tokenizer="$scratch/ranks@llama-3")" '{"ids":[259,97,268]}'
+fi
+is "--special adds what the file's template adds" \
+    "$(echo '{"text":""}' | kvt-bin --count --ids --special --tokenizer=test/golden/tokens/llama3.json)" \
+    "{\"ids\":[$(jq '.added_tokens[] | select(.content == "<|begin|>").id' test/golden/tokens/llama3.json)]}"
+done_testing
