@@ -134,7 +134,7 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     const char *request_id = kvt_json_text(record, "request_id", NULL);
     if (!run_id || !request_id)
         return kvt_fail(error, KVT_DATA, "response record without run_id or request_id");
-    size_t bin;
+    size_t bin = 0;
     if (read_bin(record, &bin, error) != 0)
         return -1;
     if (json_object_get(results->seen, request_id))
