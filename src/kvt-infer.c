@@ -174,36 +174,14 @@ static void flags_to_settings(struct kvt_settings *settings)
     json_decref(over);
 }
 
-static const char *api_key(const json_t *tree)
-{
-    const char *name = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY");
-    const char *key = *name ? getenv(name) : NULL;
-    return key && *key ? key : NULL;
-}
-
-static double positive(const json_t *tree, const char *path, double least)
-{
-    double value = kvt_json_number(tree, path, least);
-    if (!(value >= least))
-        kvt_die(KVT_USAGE, "%s is %g; it must be at least %g", path, value, least);
-    return value;
-}
-
 static struct kvt_client_options client_options(const json_t *tree)
 {
-    return (struct kvt_client_options){
-        .retry = {.max_attempts = (int)positive(tree, "engine.request.max_attempts", 1),
-                  .timeout_s = positive(tree, "engine.request.timeout_s", 0.001),
-                  .deadline_s = positive(tree, "engine.request.deadline_s", 0.001),
-                  .backoff_s = positive(tree, "engine.request.backoff_s", 0),
-                  .backoff_max_s = positive(tree, "engine.request.backoff_max_s", 0),
-                  .seed = (uint64_t)kvt_json_integer(tree, "seed", 1)},
-        .concurrency = (size_t)positive(tree, "engine.concurrency", 1),
-        .rpm = kvt_json_number(tree, "engine.rpm", 0),
-        .api_key = api_key(tree),
-        .cacert = cacert,
-        .api_key_env = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY"),
-    };
+    struct kvt_client_options asked;
+    struct kvt_error error;
+    if (kvt_client_read_options(&asked, tree, &error) != 0)
+        kvt_die_error(&error);
+    asked.cacert = cacert;
+    return asked;
 }
 
 /* Memory seen from outside: a command, the server's gauge. */
@@ -420,22 +398,15 @@ static void run_preflight(struct infer *infer)
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_preflight preflight;
     struct kvt_error error;
-    int found = kvt_preflight_recall(&preflight, &infer->grid, tree, &infer->journal, &error);
-    if (found == 0 || (found == 1 && preflight.evidence != KVT_EVIDENCE_CHANGED && infer->client)) {
-        if (!infer->client)
-            kvt_die(KVT_DATA, "--offline: the journal holds no preflight of these settings");
-        found = kvt_preflight_run(&preflight, infer->client, &infer->grid, tree, &infer->candidates,
-                                  &infer->journal, kvt_clock_created(), &error);
-    }
-    if (found < 0)
+    if (kvt_preflight_ensure(&preflight, infer->client, &infer->grid, tree, &infer->candidates,
+                             &infer->journal, kvt_clock_created(), &error) != 0)
         give_up(infer, &error);
     kvt_say("%s", preflight.text);
     if (strcmp(preflight.applied, "contradicted") == 0)
-        kvt_die(
-            KVT_SYSTEM,
-            "this server does not apply the budget it is asked for, so all runs would be the same. "
-            "Start one server per budget and name them in engine.endpoints, or use an engine that "
-            "takes the budget per request (kvt-serve)");
+        kvt_die(KVT_SYSTEM,
+                "this server does not apply the budget it is asked for, so all runs would be the "
+                "same. Start one server per budget and name them in engine.endpoints, or use an "
+                "engine that takes the budget per request (kvt-serve)");
     infer->window.record.evidence = preflight.evidence;
 }
 
@@ -574,20 +545,9 @@ static void check_conformance(struct infer *infer)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
-    struct kvt_url url;
-    const char *text = kvt_grid_base_url(tree, base_url);
-    if (!text)
-        kvt_die(KVT_USAGE, "--conformance needs a server: --base-url, BASE_URL or OPENAI_BASE_URL");
     struct kvt_client_options asked = client_options(tree);
-    asked.lenient = true;
-    if (kvt_url_parse(&url, text, &error) != 0)
+    if (kvt_conformance_run(&asked, kvt_grid_base_url(tree, base_url), tree, &error) != 0)
         kvt_die_error(&error);
-    struct kvt_client *client = kvt_client_open(&asked, &url, 1, &error);
-    if (!client || kvt_conformance_run(client, kvt_json_text(tree, "model.name", ""),
-                                       kvt_json_text(tree, "kv.policy", "snapkv"), &error) != 0)
-        kvt_die_error(&error);
-    kvt_client_close(client);
-    kvt_url_free(&url);
     kvt_settings_close(&infer->settings);
     if (fflush(stdout) != 0 || ferror(stdout))
         kvt_die(KVT_SYSTEM, "cannot write to standard output: %s", strerror(errno));

@@ -69,6 +69,13 @@ struct kvt_exchange {
     struct kvt_exchange *next, *previous;
 };
 
+/*
+ * Reads engine.* and the seed from the settings tree, and the key from the environment variable
+ * that engine.api_key_env names. The tree must outlive the options. -1 with code KVT_USAGE when a
+ * value is out of range. cacert and the hooks are left unset.
+ */
+int kvt_client_read_options(struct kvt_client_options *options, const json_t *tree,
+                            struct kvt_error *error);
 /* `endpoints` must outlive the client. */
 struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
                                    const struct kvt_url *endpoints, size_t n_endpoints,

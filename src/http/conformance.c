@@ -206,31 +206,51 @@ static int check_refusals(struct session *session, const struct reply *full,
     return 0;
 }
 
-int kvt_conformance_run(struct kvt_client *client, const char *model, const char *policy,
-                        struct kvt_error *error)
+static int check_all(struct session *session, struct kvt_error *error)
 {
-    struct session session = {
-        .client = client, .model = model, .policy = policy, .prompt = make_prompt()};
     struct reply plain, streamed, again;
-    int status = ask(&session, &plain, NULL, false, error);
-    if (status == 0 && plain.exchange.failure.type && plain.exchange.failure.unreachable)
+    int status = ask(session, &plain, NULL, false, error);
+    if (status == 0 && plain.exchange.failure.unreachable)
         status = kvt_fail(error, KVT_SYSTEM, "the server cannot be reached: %s",
                           plain.exchange.failure.message);
     if (status == 0) {
-        status = ask(&session, &streamed, NULL, true, error);
-        if (status == 0 && ask(&session, &again, NULL, true, error) == 0) {
-            check_report(&session, &plain, &streamed, &again);
-            status = check_budgets(&session, &streamed, error);
+        status = ask(session, &streamed, NULL, true, error);
+        if (status == 0 && (status = ask(session, &again, NULL, true, error)) == 0) {
+            check_report(session, &plain, &streamed, &again);
+            status = check_budgets(session, &streamed, error);
             if (status == 0)
-                status = check_refusals(&session, &streamed, error);
-            if (status == 0)
-                printf("%zu of %zu parts of the usage.kv_cache protocol\n", session.n_yes,
-                       session.n_all);
+                status = check_refusals(session, &streamed, error);
             reply_free(&again);
         }
         reply_free(&streamed);
     }
     reply_free(&plain);
-    free(session.prompt);
+    return status;
+}
+
+int kvt_conformance_run(const struct kvt_client_options *options, const char *text,
+                        const json_t *tree, struct kvt_error *error)
+{
+    struct kvt_url url;
+    if (!text)
+        return kvt_fail(error, KVT_USAGE,
+                        "--conformance needs a server: --base-url, BASE_URL or OPENAI_BASE_URL");
+    if (kvt_url_parse(&url, text, error) != 0)
+        return -1;
+    struct kvt_client_options asked = *options;
+    asked.lenient = true; /* a refusal is what is looked for */
+    struct session session = {.client = kvt_client_open(&asked, &url, 1, error),
+                              .model = kvt_json_text(tree, "model.name", ""),
+                              .policy = kvt_json_text(tree, "kv.policy", "snapkv")};
+    int status = -1;
+    if (session.client) {
+        session.prompt = make_prompt();
+        status = check_all(&session, error);
+        free(session.prompt);
+    }
+    if (status == 0)
+        printf("%zu of %zu parts of the usage.kv_cache protocol\n", session.n_yes, session.n_all);
+    kvt_client_close(session.client);
+    kvt_url_free(&url);
     return status;
 }

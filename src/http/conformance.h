@@ -10,10 +10,11 @@
 #include "http/grid.h"
 
 /*
- * Asks the first endpoint of `url` with a prompt of its own. `policy` is sent where a policy is.
- * Prints the findings and returns 0; -1 when the server cannot be used at all.
+ * Asks the server at `url` (NULL: an error that names the remedy) with a prompt of its own, by
+ * model.name and kv.policy of the settings. Prints the findings and returns 0; -1 when it cannot be
+ * used at all.
  */
-int kvt_conformance_run(struct kvt_client *client, const char *model, const char *policy,
-                        struct kvt_error *error);
+int kvt_conformance_run(const struct kvt_client_options *options, const char *url,
+                        const json_t *tree, struct kvt_error *error);
 
 #endif

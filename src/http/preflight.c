@@ -460,3 +460,19 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
     free(asked);
     return status;
 }
+
+int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *client,
+                         const struct kvt_grid *grid, const json_t *tree,
+                         const struct kvt_candidates *candidates, struct kvt_journal *journal,
+                         double created, struct kvt_error *error)
+{
+    int found = kvt_preflight_recall(preflight, grid, tree, journal, error);
+    if (found < 0)
+        return -1;
+    if (found == 1 && (preflight->evidence == KVT_EVIDENCE_CHANGED || !client))
+        return 0;
+    if (!client)
+        return kvt_fail(error, KVT_DATA,
+                        "--offline: the journal holds no preflight of these settings");
+    return kvt_preflight_run(preflight, client, grid, tree, candidates, journal, created, error);
+}

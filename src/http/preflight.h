@@ -56,4 +56,14 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
                       const struct kvt_candidates *candidates, struct kvt_journal *journal,
                       double created, struct kvt_error *error);
 
+/*
+ * Takes an earlier finding that was positive from the journal, or runs the preflight. Without a
+ * client
+ * (--offline) only the journal is looked at, and a journal without a finding is an error.
+ */
+int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *client,
+                         const struct kvt_grid *grid, const json_t *tree,
+                         const struct kvt_candidates *candidates, struct kvt_journal *journal,
+                         double created, struct kvt_error *error);
+
 #endif

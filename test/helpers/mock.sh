@@ -24,7 +24,6 @@ printf '%s\n' '{"kind":"entry","entry_id":"e","bin_idx":0,"rank":0,"token_len":1
 
 mock_start() {
     "$KVT_BUILD/helpers/mock_server" --scripts="$scripts" --log="$requests" >"$scratch/port" &
-    mock_pid=$!
     for _ in $(seq 100); do
         [ -s "$scratch/port" ] && break
         sleep 0.02
