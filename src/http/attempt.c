@@ -4,6 +4,7 @@
 
 enum {
     DOCUMENT_MAX = 256 * 1024 * 1024, /* longest JSON answer */
+    TEXT_MAX = 64 * 1024 * 1024,      /* longest text of a stream */
     ERROR_BODY_MAX = 1024 * 1024,     /* longest error body that is read */
 };
 
@@ -71,7 +72,8 @@ bool kvt_attempt_bytes(void *context, const char *bytes, size_t length, double n
         kvt_buffer_free(&exchange->document);
     if (exchange->completion.done && exchange->done_at == 0)
         exchange->done_at = now;
-    return !exchange->sse.overflow;
+    size_t text = exchange->completion.text.length + exchange->completion.reasoning.length;
+    return !exchange->sse.overflow && text <= TEXT_MAX;
 }
 
 /* --- how an attempt ended --- */
