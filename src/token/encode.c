@@ -84,27 +84,39 @@ static int encode_matches(struct kvt_encoder *encoder, const struct span *span)
     return status;
 }
 
-/* The long way: all steps of the pre-tokenizer, which may change the text. */
+/* A piece of the text the steps made of the span. */
+static int encode_made(struct kvt_encoder *encoder, const struct kvt_piece *piece)
+{
+    const struct kvt_pieces *pieces = &encoder->pieces;
+    struct span own = {pieces->text.data + piece->start, piece->end - piece->start, NULL, 0};
+    if (pieces->spelled) {
+        kvt_buffer_clear(&encoder->bytes);
+        if (kvt_byte_level_decode(own.text, own.length, &encoder->bytes) != 0)
+            return kvt_fail(encoder->error, KVT_DATA, "a step after ByteLevel added text");
+        own.text = encoder->bytes.data;
+        own.length = encoder->bytes.length;
+    }
+    return encode_piece(encoder, &own, 0, own.length);
+}
+
+/* The long way: all steps of the pre-tokenizer, some of which may change the text. */
 static int encode_steps(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
+    const struct kvt_pre *pre = &encoder->tokenizer->pre;
     struct kvt_pieces *pieces = &encoder->pieces;
-    if (encoder->flags & KVT_ENCODE_ENDS)
+    bool rewrites = false;
+    for (size_t i = 0; i < pre->count; i++)
+        rewrites |= pre->steps[i].kind == KVT_PRE_BYTES || pre->steps[i].kind == KVT_PRE_METASPACE;
+    if (rewrites && encoder->flags & KVT_ENCODE_ENDS)
         return kvt_fail(encoder->error, KVT_DATA,
                         "places of tokens in the text are not known for this pre-tokenizer");
-    if (kvt_pre_run(&encoder->tokenizer->pre, span->text, span->length, first, pieces,
-                    encoder->error) != 0)
+    if (kvt_pre_run(pre, span->text, span->length, first, pieces, encoder->error) != 0)
         return -1;
     for (size_t i = 0; i < pieces->count; i++) {
         const struct kvt_piece *piece = &pieces->pieces[i];
-        struct span own = {pieces->text.data + piece->start, piece->end - piece->start, NULL, 0};
-        if (pieces->spelled) {
-            kvt_buffer_clear(&encoder->bytes);
-            if (kvt_byte_level_decode(own.text, own.length, &encoder->bytes) != 0)
-                return kvt_fail(encoder->error, KVT_DATA, "a step after ByteLevel added text");
-            own.text = encoder->bytes.data;
-            own.length = encoder->bytes.length;
-        }
-        if (encode_piece(encoder, &own, 0, own.length) != 0)
+        int status = rewrites ? encode_made(encoder, piece)
+                              : encode_piece(encoder, span, piece->start, piece->end);
+        if (status != 0)
             return -1;
     }
     return 0;

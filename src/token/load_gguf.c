@@ -30,24 +30,47 @@ struct pre_row {
     const char *name;
     enum kvt_split_family family;
     bool ignore_merges;
-    bool adds_bos; /* when the file does not say */
+    bool adds_bos;           /* when the file does not say */
+    bool digits;             /* each digit is cut out before the family's split */
+    const char *patterns[3]; /* instead of a family: applied one after the other */
 };
 
+/* The patterns of two families that have no hand-written split, as their tokenizer.json files have
+ * them. */
+#define TEKKEN_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define TEKKEN_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define TEKKEN                                                                                     \
+    "[^\\r\\n\\p{L}\\p{N}]?" TEKKEN_UPPER "*" TEKKEN_LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" TEKKEN_UPPER \
+    "+" TEKKEN_LOWER "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|"                     \
+    "\\s+(?!\\S)|\\s+"
+#define DEEPSEEK_CJK                                                                               \
+    "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+"
+#define DEEPSEEK_WORDS                                                                             \
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"           \
+    "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
 static const struct pre_row pre_rows[] = {
-    {"gpt-2", KVT_SPLIT_GPT2, false, false},
-    {"phi-2", KVT_SPLIT_GPT2, false, false},
-    {"mpt", KVT_SPLIT_GPT2, false, false},
-    {"olmo", KVT_SPLIT_GPT2, false, false},
-    {"llama3", KVT_SPLIT_LLAMA3, true, true},
-    {"llama-v3", KVT_SPLIT_LLAMA3, true, true},
-    {"llama-bpe", KVT_SPLIT_LLAMA3, true, true},
-    {"smaug-bpe", KVT_SPLIT_LLAMA3, false, false},
-    {"qwen2", KVT_SPLIT_QWEN2, false, false},
-    {"stablelm2", KVT_SPLIT_QWEN2, false, false},
-    {"deepseek-r1-qwen", KVT_SPLIT_QWEN2, false, false},
-    {"dbrx", KVT_SPLIT_LLAMA3, false, false},
-    {"gpt-4o", KVT_SPLIT_O200K, false, false},
-    {"llama4", KVT_SPLIT_O200K, false, false},
+    {"gpt-2", KVT_SPLIT_GPT2, .digits = false},
+    {"phi-2", KVT_SPLIT_GPT2, .digits = false},
+    {"mpt", KVT_SPLIT_GPT2, .digits = false},
+    {"olmo", KVT_SPLIT_GPT2, .digits = false},
+    {"llama3", KVT_SPLIT_LLAMA3, .ignore_merges = true, .adds_bos = true},
+    {"llama-v3", KVT_SPLIT_LLAMA3, .ignore_merges = true, .adds_bos = true},
+    {"llama-bpe", KVT_SPLIT_LLAMA3, .ignore_merges = true, .adds_bos = true},
+    {"smaug-bpe", KVT_SPLIT_LLAMA3, .digits = false},
+    {"qwen2", KVT_SPLIT_QWEN2, .digits = false},
+    {"stablelm2", KVT_SPLIT_QWEN2, .digits = false},
+    {"deepseek-r1-qwen", KVT_SPLIT_QWEN2, .digits = false},
+    {"dbrx", KVT_SPLIT_LLAMA3, .digits = false},
+    {"gpt-4o", KVT_SPLIT_O200K, .digits = false},
+    {"llama4", KVT_SPLIT_O200K, .digits = false},
+    {"starcoder", KVT_SPLIT_GPT2, .digits = true},
+    {"refact", KVT_SPLIT_GPT2, .digits = true},
+    {"command-r", KVT_SPLIT_GPT2, .digits = true},
+    {"smollm", KVT_SPLIT_GPT2, .digits = true},
+    {"codeshell", KVT_SPLIT_GPT2, .digits = true},
+    {"tekken", .ignore_merges = true, .adds_bos = true, .patterns = {TEKKEN}},
+    {"deepseek-v3", .patterns = {"\\p{N}{1,3}", DEEPSEEK_CJK, DEEPSEEK_WORDS}},
 };
 
 static int type_of(const struct kvt_gguf *gguf, int64_t id)
@@ -245,20 +268,35 @@ static int add_scores(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gg
     return 0;
 }
 
+static int add_pre(struct kvt_tokenizer *tokenizer, const struct pre_row *row,
+                   struct kvt_error *error)
+{
+    tokenizer->ignore_merges = row->ignore_merges;
+    tokenizer->adds_bos = row->adds_bos;
+    for (size_t i = 0; i < 3 && row->patterns[i]; i++) {
+        struct kvt_pre_step step = {.kind = KVT_PRE_PATTERN, .behavior = KVT_ISOLATED};
+        step.pattern = kvt_pattern_compile(row->patterns[i], KVT_PATTERN_ONIGURUMA, error);
+        if (!step.pattern)
+            return -1;
+        kvt_pre_add(&tokenizer->pre, &step);
+    }
+    if (row->patterns[0])
+        return 0;
+    if (row->digits)
+        kvt_pre_add(&tokenizer->pre,
+                    &(struct kvt_pre_step){.kind = KVT_PRE_DIGITS, .single = true});
+    kvt_pre_add(&tokenizer->pre, &(struct kvt_pre_step){.kind = KVT_PRE_FAMILY,
+                                                        .split = kvt_split_by_family(row->family)});
+    return 0;
+}
+
 static int set_pre(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
                    struct kvt_error *error)
 {
     const char *name = kvt_gguf_string(gguf, "tokenizer.ggml.pre", NULL);
-    for (size_t i = 0; name && i < sizeof pre_rows / sizeof *pre_rows; i++) {
-        if (strcmp(pre_rows[i].name, name) != 0)
-            continue;
-        tokenizer->ignore_merges = pre_rows[i].ignore_merges;
-        tokenizer->adds_bos = pre_rows[i].adds_bos;
-        kvt_pre_add(&tokenizer->pre,
-                    &(struct kvt_pre_step){.kind = KVT_PRE_FAMILY,
-                                           .split = kvt_split_by_family(pre_rows[i].family)});
-        return 0;
-    }
+    for (size_t i = 0; name && i < sizeof pre_rows / sizeof *pre_rows; i++)
+        if (strcmp(pre_rows[i].name, name) == 0)
+            return add_pre(tokenizer, &pre_rows[i], error);
     return kvt_fail(error, KVT_DATA,
                     "tokenizer.ggml.pre: \"%s\" is not a pre-tokenizer this program knows; use the "
                     "model's tokenizer.json instead",

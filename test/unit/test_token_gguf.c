@@ -146,6 +146,31 @@ static void test_llama3(void)
     kvt_tokenizer_free(t);
 }
 
+/* Pre-tokenizers that are more than one split. */
+static void test_steps(void)
+{
+    struct gguf_writer writer = {0};
+    start_bytes(&writer, "starcoder");
+    struct kvt_tokenizer *t = load(&writer);
+    ok(t, "starcoder loads");
+    if (t)
+        is_text(ends_of(t, "ab c1"), "2 3 4", "places are known; the digit has no token");
+    kvt_tokenizer_free(t);
+    start_bytes(&writer, "tekken");
+    t = load(&writer);
+    ok(t && kvt_tokenizer_adds_bos(t), "tekken loads, and adds BOS");
+    if (t)
+        is_text(encode(t, "abC abc", 0), "7 5 9",
+                "a capital starts a word; c has no capital token");
+    kvt_tokenizer_free(t);
+    start_bytes(&writer, "deepseek-v3");
+    t = load(&writer);
+    ok(t, "deepseek-v3 loads");
+    if (t)
+        is_text(encode(t, " a\nb", 0), "10 6 1", "its three splits");
+    kvt_tokenizer_free(t);
+}
+
 #define V "\xe2\x96\x81"
 static const char *const piece_tokens[] = {"<unk>",  "<s>",  "</s>", "<0x0A>", "<0xC3>",
                                            "<0xA9>", V,      "a",    "b",      V "a",
@@ -284,6 +309,7 @@ int main(void)
     snprintf(path, sizeof path, "/tmp/kvt-test-%ld.gguf", (long)getpid());
     test_bytes();
     test_llama3();
+    test_steps();
     test_pieces();
     test_refusals();
     test_chat();
