@@ -134,6 +134,10 @@ AUDIT ?=
 audit: build ## published predictions under PRED=DIR: means reproduced, loss, churn, no-ops, repeated rows
 	@KVT_BIN=$(abspath $(BIN)) scripts/audit $(AUDIT) $(PRED)
 
+.PHONY: bench-infer
+bench-infer: build test-programs ## kvt-infer beside wrk on one server: rate, CPU per event, time to first token
+	@$(TEST_ENV) scripts/bench-infer
+
 clean: ## remove what was built (never runs/)
 	rm -rf bin build
 

@@ -76,6 +76,9 @@ finish stop
 done
 hold 3
 END
+begun=$(date +%s%N)
+play done-and-silence
+ok 'done-and-silence: nobody waits for the end of the connection' [ $((($(date +%s%N) - begun) / 1000000)) -lt 2500 ]
 scenario five-megabytes '[(.response.text | length), .error]' '[5000000,null]' <<'END'
 head 200
 raw data: {"choices":[{"delta":{"content":"
