@@ -186,8 +186,7 @@ static void test_fast_path(void)
     static const char *const left[] = {
         "{\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
         "{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x\"}}]}",
-        "{\"choices\":[{\"delta\":{\"content\":\"x\"}},{\"index\":1,\"delta\":{\"content\":\"y\"}}]"
-        "}",
+        "{\"choices\":[{\"delta\":{}},{\"index\":1,\"delta\":{\"content\":\"y\"}}]}",
         "{\"choices\":[],\"usage\":{\"prompt_tokens\":1}}",
         "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":1}}",
         "{\"choices\":[{\"delta\":{\"reasoning\":\"x\"}}]}",
