@@ -165,10 +165,10 @@ static void find_barriers(struct kvt_tokenizer *tokenizer)
     for (int c = 0; c < 128; c++)
         tokenizer->ascii_ids[c] = kvt_vocabulary_find(vocabulary, (char[]){(char)c}, 1);
     for (size_t i = 0; i < vocabulary->n_slots; i++) {
-        if (vocabulary->slots[i] < 0)
+        if (vocabulary->slots[i].id < 0)
             continue;
         size_t length;
-        const char *key = kvt_vocabulary_key(vocabulary, vocabulary->slots[i], &length);
+        const char *key = kvt_vocabulary_key(vocabulary, vocabulary->slots[i].id, &length);
         for (size_t at = 1; at + 3 <= length; at++)
             if (memcmp(key + at, KVT_VISIBLE_SPACE, 3) == 0)
                 tokenizer->glued[(unsigned char)key[at - 1]] = 1;

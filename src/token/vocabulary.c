@@ -95,40 +95,33 @@ const char *kvt_vocabulary_key(const struct kvt_vocabulary *vocabulary, int32_t 
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
-static size_t slot_of(const struct kvt_vocabulary *vocabulary, const char *key, size_t length,
-                      uint64_t hash)
+static struct kvt_vocabulary_slot *slot_of(const struct kvt_vocabulary *vocabulary, const char *key,
+                                           size_t length, uint64_t hash)
 {
     size_t mask = vocabulary->n_slots - 1;
     uint32_t tag = (uint32_t)(hash >> 32);
-    for (size_t slot = (size_t)hash & mask;; slot = (slot + 1) & mask) {
-        int32_t id = vocabulary->slots[slot];
-        if (id < 0 || (vocabulary->tags[slot] == tag && vocabulary->lengths[id] == length &&
-                       memcmp(vocabulary->keys + vocabulary->starts[id], key, length) == 0))
+    for (size_t at = (size_t)hash & mask;; at = (at + 1) & mask) {
+        struct kvt_vocabulary_slot *slot = &vocabulary->slots[at];
+        if (slot->id < 0 || (slot->tag == tag && slot->length == length &&
+                             memcmp(vocabulary->keys + slot->start, key, length) == 0))
             return slot;
     }
 }
 
 static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots)
 {
-    int32_t *old = vocabulary->slots;
-    uint32_t *old_tags = vocabulary->tags;
+    struct kvt_vocabulary_slot *old = vocabulary->slots;
     size_t n_old = vocabulary->n_slots;
     vocabulary->slots = kvt_alloc_array(n_slots, sizeof *vocabulary->slots);
-    vocabulary->tags = kvt_alloc_array(n_slots, sizeof *vocabulary->tags);
     memset(vocabulary->slots, 0xff, n_slots * sizeof *vocabulary->slots);
     vocabulary->n_slots = n_slots;
     for (size_t i = 0; i < n_old; i++) {
-        if (old[i] < 0)
+        if (old[i].id < 0)
             continue;
-        size_t length;
-        const char *key = kvt_vocabulary_key(vocabulary, old[i], &length);
-        uint64_t hash = kvt_token_hash(key, length);
-        size_t slot = slot_of(vocabulary, key, length, hash);
-        vocabulary->slots[slot] = old[i];
-        vocabulary->tags[slot] = (uint32_t)(hash >> 32);
+        const char *key = vocabulary->keys + old[i].start;
+        *slot_of(vocabulary, key, old[i].length, kvt_token_hash(key, old[i].length)) = old[i];
     }
     free(old);
-    free(old_tags);
 }
 
 bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
@@ -138,11 +131,11 @@ bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
     size_t length;
     const char *key = kvt_vocabulary_key(vocabulary, id, &length);
     uint64_t hash = kvt_token_hash(key, length);
-    size_t slot = slot_of(vocabulary, key, length, hash);
-    if (vocabulary->slots[slot] >= 0)
+    struct kvt_vocabulary_slot *slot = slot_of(vocabulary, key, length, hash);
+    if (slot->id >= 0)
         return false;
-    vocabulary->slots[slot] = id;
-    vocabulary->tags[slot] = (uint32_t)(hash >> 32);
+    *slot = (struct kvt_vocabulary_slot){id, (uint32_t)(hash >> 32), vocabulary->starts[id],
+                                         vocabulary->lengths[id]};
     vocabulary->n_indexed++;
     if (length > vocabulary->longest)
         vocabulary->longest = length;
@@ -153,7 +146,7 @@ int32_t kvt_vocabulary_find(const struct kvt_vocabulary *vocabulary, const char 
 {
     if (length > vocabulary->longest || vocabulary->n_slots == 0)
         return -1;
-    return vocabulary->slots[slot_of(vocabulary, key, length, kvt_token_hash(key, length))];
+    return slot_of(vocabulary, key, length, kvt_token_hash(key, length))->id;
 }
 
 void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
@@ -163,6 +156,5 @@ void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
     free(vocabulary->kinds);
     free(vocabulary->keys);
     free(vocabulary->slots);
-    free(vocabulary->tags);
     *vocabulary = (struct kvt_vocabulary){0};
 }

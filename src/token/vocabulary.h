@@ -27,6 +27,13 @@ enum {
     KVT_TOKEN_LIMIT = 1 << 24
 }; /* ids are below this; the largest real vocabularies have 2^18 */
 
+/* All that a look-up needs in one place of memory. */
+struct kvt_vocabulary_slot {
+    int32_t id;             /* -1: empty */
+    uint32_t tag;           /* upper half of the key's hash */
+    uint32_t start, length; /* of the key */
+};
+
 struct kvt_vocabulary {
     int32_t size; /* largest id + 1 */
     uint32_t *starts, *lengths;
@@ -34,9 +41,8 @@ struct kvt_vocabulary {
     size_t capacity;
     char *keys;
     size_t keys_length, keys_capacity;
-    int32_t *slots; /* open addressing over indexed ids; -1 is empty */
-    uint32_t *tags; /* by slot: upper half of the key's hash */
-    size_t n_slots; /* a power of two */
+    struct kvt_vocabulary_slot *slots; /* open addressing over indexed ids */
+    size_t n_slots;                    /* a power of two */
     size_t n_indexed;
     size_t longest; /* bytes of the longest indexed key */
 };
