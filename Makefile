@@ -138,6 +138,12 @@ audit: build ## published predictions under PRED=DIR: means reproduced, loss, ch
 bench-infer: build test-programs ## kvt-infer beside wrk on one server: rate, CPU per event, time to first token
 	@$(TEST_ENV) scripts/bench-infer
 
+# Reference libraries are looked for in $BENCH_MODULES/node_modules.
+TOKENIZER ?= test/golden/tokens/llama3.json
+.PHONY: bench-tokens
+bench-tokens: test-programs ## token counting beside the reference libraries: TOKENIZER=tokenizer.json
+	$(TEST_ENV) scripts/bench-tokens $(TOKENIZER)
+
 clean: ## remove what was built (never runs/)
 	rm -rf bin build
 
