@@ -128,7 +128,9 @@ static volatile sig_atomic_t interrupted; /* the signal that came, 0 before */
 
 static void on_signal(int number)
 {
-    if (interrupted) { /* the second one ends at once; the journal is whole at any moment */
+    /* The second one ends at once; the journal is whole at any moment. A preflight has no answers
+     * to save. */
+    if (interrupted || preflight_only || conformance) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -602,6 +604,8 @@ int main(int argc, char **argv)
     kvt_options_parse(argc, argv, &usage, &arguments);
     kvt_settings_open(&infer.settings, common.config, &arguments);
     flags_to_settings(&infer.settings);
+    if (kvt_grid_check_secrets(kvt_settings_tree(&infer.settings), &error) != 0)
+        kvt_die_error(&error);
     if (conformance) {
         check_conformance(&infer);
         return KVT_OK;
@@ -621,7 +625,9 @@ int main(int argc, char **argv)
     }
     if (interrupted)
         wind_down(&infer);
-    if (preflight_only && infer.open)
+    if (preflight_only && !infer.open)
+        kvt_die(KVT_DATA, "no entries to try the budget on");
+    if (preflight_only)
         run_preflight(&infer);
     else
         drain(&infer);

@@ -388,7 +388,20 @@ is 'and recorded nowhere' "$(cat "$scratch/stream" "$scratch/messages" | grep -c
 jq --arg u "${mock/127/me:pw-in-url@127}" '.engine.base_url = $u' "$settings" >"$scratch/published.json"
 fails 2 'but not in settings, which are published' kvt-infer -c "$scratch/published.json" "$entry"
 
+head -n 1 "$scratch/entries" | sed 's/^/{"kind":"experiment","exp_group_id":"g","config":{}}\n/' |
+    kvt-infer -c "$scratch/published.json" >"$scratch/out" 2>/dev/null
+is 'not even for one line' "$(grep -c pw-in-url "$scratch/out")" 0
+http_proxy=http://127.0.0.1:1 play paced
+is 'a server on this machine is asked without a proxy' "$(jq -r .response.text "$scratch/record")" hi
+script revoked.2 <<'END'
+json 401 {"error":{"message":"key revoked"}}
+END
+cp "$scripts/paced" "$scripts/revoked"
+entries 4 | kvt-infer -c "$settings" -u "$mock/s/revoked" --journal "$scratch/revoked" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+is 'a key that runs out on the way stops the stage' "$code $(grep -c '"kind":"response"' "$scratch/stream") $(asked revoked)" '3 1 2'
+
 # --- bad input, settings, people ---
+fails 1 'a preflight needs entries' kvt-infer -c "$settings" -u "$mock/s/paced" --preflight /dev/null
 printf '%s\n' "$(head -n 1 "$scratch/entries")" '{"kind":"entry","entry_id":"x","bin_idx":0}' "$(sed -n 2p "$scratch/entries")" >"$scratch/bad"
 kvt-infer -c "$settings" -u "$mock/s/paced" "$scratch/bad" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
 is 'an entry without a prompt stops the stage' "$code" 1

@@ -269,7 +269,7 @@ static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *ex
              "name "
              "them in engine.endpoints and empty engine.extra_body",
              where, failure->field, failure->message);
-    else if (!endpoint->answered)
+    else if (!endpoint->answered || failure->status == 401) /* a key may run out on the way */
         judge_refusal(client, where, failure);
     return client->fatal;
 }

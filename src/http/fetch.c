@@ -1,6 +1,7 @@
 #include "http/fetch.h"
 
 #include "core/memory.h"
+#include "http/pool.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ long kvt_fetch(const char *url, const struct kvt_fetch_options *options, struct 
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    char *no_proxy = kvt_pool_no_proxy();
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "kv-transition");
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -60,6 +63,7 @@ long kvt_fetch(const char *url, const struct kvt_fetch_options *options, struct 
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     else
         kvt_fail(error, KVT_SYSTEM, "%s: %s", url, message[0] ? message : curl_easy_strerror(code));
+    free(no_proxy);
     curl_slist_free_all(headers);
     curl_easy_cleanup(easy);
     return status;

@@ -258,8 +258,7 @@ static bool has_credentials(const json_t *url)
     return authority && authority[3 + strcspn(authority + 3, "/?#@")] == '@';
 }
 
-/* Settings travel in the stream's experiment line; what they hold is published. */
-static int check_secrets(const json_t *tree, struct kvt_error *error)
+int kvt_grid_check_secrets(const json_t *tree, struct kvt_error *error)
 {
     bool found = has_credentials(kvt_json_get(tree, "engine.base_url"));
     const char *key;
@@ -295,7 +294,7 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
         kvt_fail(error, KVT_USAGE, "decoding.repeats is %ld; it must be 1 to 10000", grid->repeats);
         goto fail;
     }
-    if (check_secrets(tree, error) != 0 || add_budgets(grid, tree, options, error) != 0)
+    if (kvt_grid_check_secrets(tree, error) != 0 || add_budgets(grid, tree, options, error) != 0)
         goto fail;
     const char *group = options->exp_group_id;
     if (!group)

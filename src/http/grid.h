@@ -58,6 +58,12 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
                   struct kvt_error *error);
 void kvt_grid_close(struct kvt_grid *grid);
 
+/*
+ * Settings travel in the stream's experiment line, so a URL in them must not hold credentials: -1
+ * with code KVT_USAGE if one does.
+ */
+int kvt_grid_check_secrets(const json_t *tree, struct kvt_error *error);
+
 /* The server without endpoints per budget: `option` (may be NULL), the settings, the environment;
  * or NULL. */
 const char *kvt_grid_base_url(const json_t *tree, const char *option);

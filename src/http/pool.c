@@ -14,6 +14,7 @@ struct kvt_pool {
     CURLM *multi;
     struct curl_slist *post_headers, *get_headers;
     char *cacert;
+    char *no_proxy;
     CURL **idle; /* easy handles to use again */
     size_t n_idle, idle_capacity;
     CURL **ended; /* reported by curl, not yet handed to the caller */
@@ -43,6 +44,15 @@ static void make_headers(struct kvt_pool *pool, const char *api_key)
     free(header);
 }
 
+char *kvt_pool_no_proxy(void)
+{
+    const char *listed = getenv("no_proxy");
+    if (!listed)
+        listed = getenv("NO_PROXY");
+    return kvt_asprintf("localhost,127.0.0.1,::1%s%s", listed && *listed ? "," : "",
+                        listed ? listed : "");
+}
+
 struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kvt_error *error)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
@@ -57,6 +67,7 @@ struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kv
     curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     make_headers(pool, options->api_key);
     pool->cacert = options->cacert ? kvt_strdup(options->cacert) : NULL;
+    pool->no_proxy = kvt_pool_no_proxy();
     return pool;
 }
 
@@ -134,6 +145,7 @@ static void set_up(struct kvt_pool *pool, CURL *easy, struct kvt_transfer *trans
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, pool->no_proxy);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "kv-transition");
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
@@ -303,6 +315,7 @@ void kvt_pool_close(struct kvt_pool *pool)
     free(pool->idle);
     free(pool->ended);
     free(pool->cacert);
+    free(pool->no_proxy);
     free(pool);
     curl_global_cleanup();
 }

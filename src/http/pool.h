@@ -55,6 +55,12 @@ struct kvt_transfer {
     void *easy;
 };
 
+/*
+ * Hosts that are asked directly although the environment names a proxy: this machine, and what
+ * no_proxy lists. The caller frees it.
+ */
+char *kvt_pool_no_proxy(void);
+
 struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kvt_error *error);
 void kvt_pool_start(struct kvt_pool *pool, struct kvt_transfer *transfer);
 /* Ends a transfer without calling `done`. */
