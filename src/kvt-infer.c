@@ -608,6 +608,7 @@ int main(int argc, char **argv)
         kvt_die_error(&error);
     if (conformance) {
         check_conformance(&infer);
+        kvt_arguments_free(&arguments);
         return KVT_OK;
     }
     if (kvt_journal_open(&infer.journal, journal_path, offline != 0, &error) != 0)
