@@ -119,7 +119,8 @@ struct infer {
     struct kvt_watch watch;
     struct kvt_window window;
     struct kvt_progress progress;
-    struct kvt_candidates candidates; /* for the preflight */
+    struct kvt_preflight preflight;   /* what is known: from the journal, or just found out */
+    struct kvt_candidates candidates; /* entries to find out with */
 };
 
 /* --- interruption --- */
@@ -204,16 +205,6 @@ static void open_watch(struct infer *infer, const json_t *tree, struct kvt_clien
     asked->hook_context = &infer->watch;
 }
 
-/* What the journal knows of an earlier preflight of the same settings. */
-static void recall_evidence(struct infer *infer, const json_t *tree)
-{
-    struct kvt_preflight preflight;
-    struct kvt_error error;
-    if (kvt_preflight_recall(&preflight, &infer->grid, tree, &infer->journal, &error) < 0)
-        kvt_die_error(&error);
-    infer->window.record.evidence = preflight.evidence;
-}
-
 /*
  * Offline the server need not be named again: its name is part of the identities, and the journal's
  * run records have it. The texts live as long as *run.
@@ -281,7 +272,9 @@ static void open_grid(struct infer *infer)
         .created = kvt_clock_created(),
     };
     kvt_query_read_settings(&infer->window.request, tree);
-    recall_evidence(infer, tree);
+    if (kvt_preflight_recall(&infer->preflight, &infer->grid, tree, &infer->journal, &error) < 0)
+        kvt_die_error(&error);
+    infer->window.record.evidence = infer->preflight.evidence;
     kvt_window_open(&infer->window);
     kvt_progress_open(&infer->progress);
     infer->open = true;
@@ -297,6 +290,7 @@ static void close_grid(struct infer *infer)
     kvt_client_close(infer->client);
     if (infer->client)
         kvt_watch_close(&infer->watch);
+    kvt_preflight_free(&infer->preflight);
     kvt_window_close(&infer->window);
     kvt_grid_close(&infer->grid);
     infer->client = NULL;
@@ -342,6 +336,9 @@ static _Noreturn void wind_down(struct infer *infer)
                 kvt_window_flush(&infer->window, &error) != 0)
                 give_up(infer, &error);
         kvt_window_release_probes(&infer->window);
+        if (kvt_journal_sync(&infer->journal, &error) != 0 ||
+            kvt_window_flush(&infer->window, &error) != 0)
+            give_up(infer, &error);
         summary(infer);
         kvt_say("interrupted with at least %zu requests to go%s", left,
                 journal_path ? "; the same command goes on from the journal" : "");
@@ -398,18 +395,19 @@ static void make_room(struct infer *infer)
 static void run_preflight(struct infer *infer)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
-    struct kvt_preflight preflight;
+    struct kvt_preflight *preflight = &infer->preflight;
     struct kvt_error error;
-    if (kvt_preflight_ensure(&preflight, infer->client, &infer->grid, tree, &infer->candidates,
+    kvt_preflight_free(preflight);
+    if (kvt_preflight_ensure(preflight, infer->client, &infer->grid, tree, &infer->candidates,
                              &infer->journal, kvt_clock_created(), &error) != 0)
         give_up(infer, &error);
-    kvt_say("%s", preflight.text);
-    if (strcmp(preflight.applied, "contradicted") == 0)
+    kvt_say("%s", preflight->text);
+    if (strcmp(preflight->applied, "contradicted") == 0)
         kvt_die(KVT_SYSTEM,
                 "this server does not apply the budget it is asked for, so all runs would be the "
                 "same. Start one server per budget and name them in engine.endpoints, or use an "
                 "engine that takes the budget per request (kvt-serve)");
-    infer->window.record.evidence = preflight.evidence;
+    infer->window.record.evidence = preflight->evidence;
 }
 
 static void note_candidate(struct infer *infer, const struct kvt_line *line)
@@ -431,11 +429,9 @@ static void begin(struct infer *infer, const struct kvt_line *line)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
-    char probe_id[KVT_SHA256_HEX];
-    kvt_preflight_id(&infer->grid, tree, probe_id);
     if (kvt_window_warm_up(&infer->window, line, kvt_json_integer(tree, "engine.warmup", 0),
                            &interrupted, &error) != 0 ||
-        kvt_window_runs(&infer->window, probe_id, &error) != 0)
+        kvt_window_runs(&infer->window, infer->preflight.record, &error) != 0)
         give_up(infer, &error);
 }
 

@@ -296,6 +296,7 @@ run honest
 is 'without a preflight a count is reported' "$(applied)" '0.2:reported 0.5:reported 1:proven '
 run honest --probe
 is '--probe needs no journal' "$(applied)" '0.2:proven 0.5:proven 1:proven '
+is 'and its finding is in the stream' "$(jq -r 'select(.kind=="preflight").applied' "$scratch/stream")" proven
 is 'and asks the longest and the shortest entry' "$(jq -r 'select(.name=="honest" and .body.kv_budget and .body.kv_budget < 0.1).body.messages[0].content' "$requests" | sort -u | tr '\n' ' ')" 'question 0 question 1 question 11 '
 preflight silent 0 'behavioural \(server reports no kept count; 3/3 starved answers changed; A/A 0/3\)'
 run silent --journal "$scratch/proof"

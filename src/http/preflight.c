@@ -302,11 +302,11 @@ int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid 
     kvt_preflight_id(grid, tree, id);
     int found = kvt_journal_find(journal, "preflight", id, &text, error);
     json_t *record = found == 1 ? kvt_json_parse(text.data, text.length, NULL, error) : NULL;
-    kvt_buffer_free(&text);
-    if (found <= 0)
-        return found;
-    if (!record)
-        return -1;
+    if (!record) {
+        kvt_buffer_free(&text);
+        return found == 1 ? -1 : found;
+    }
+    preflight->record = kvt_buffer_take(&text);
     const char *evidence = kvt_json_text(record, "evidence", "");
     if (strcmp(evidence, "changed") == 0)
         preflight->evidence = KVT_EVIDENCE_CHANGED;
@@ -318,7 +318,13 @@ int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid 
     return 1;
 }
 
-static int write_record(const struct kvt_preflight *preflight, const struct kvt_grid *grid,
+void kvt_preflight_free(struct kvt_preflight *preflight)
+{
+    free(preflight->record);
+    preflight->record = NULL;
+}
+
+static int write_record(struct kvt_preflight *preflight, const struct kvt_grid *grid,
                         const json_t *tree, const struct comparison *noise,
                         const struct comparison *starved, double kept, struct kvt_journal *journal,
                         double created, struct kvt_error *error)
@@ -351,7 +357,7 @@ static int write_record(const struct kvt_preflight *preflight, const struct kvt_
     int status = kvt_journal_append(journal, "preflight", id, &record, error);
     if (status == 0)
         status = kvt_journal_sync(journal, error);
-    kvt_buffer_free(&record);
+    preflight->record = kvt_buffer_take(&record);
     return status;
 }
 
@@ -471,6 +477,7 @@ int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *cli
         return -1;
     if (found == 1 && (preflight->evidence == KVT_EVIDENCE_CHANGED || !client))
         return 0;
+    kvt_preflight_free(preflight);
     if (!client)
         return kvt_fail(error, KVT_DATA,
                         "--offline: the journal holds no preflight of these settings");

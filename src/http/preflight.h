@@ -34,11 +34,14 @@ struct kvt_candidates {
 void kvt_candidates_add(struct kvt_candidates *candidates, json_t *entry);
 void kvt_candidates_free(struct kvt_candidates *candidates);
 
+/* Release with kvt_preflight_free. */
 struct kvt_preflight {
     enum kvt_evidence evidence;
     const char *applied; /* what the smallest budget is: proven, reported, ... */
     char text[512];      /* one line for people */
+    char *record;        /* the `preflight` record, NULL when nothing was found out */
 };
+void kvt_preflight_free(struct kvt_preflight *preflight);
 
 /* The hash of all that the finding depends on; the key of its record in the journal. */
 void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX]);

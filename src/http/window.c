@@ -71,17 +71,10 @@ void kvt_window_line(struct kvt_window *window, const struct kvt_line *line)
     queue_text(window, line->kind, kvt_strndup(line->data, line->length), line->length, 0);
 }
 
-int kvt_window_runs(struct kvt_window *window, const char *probe_id, struct kvt_error *error)
+int kvt_window_runs(struct kvt_window *window, const char *preflight, struct kvt_error *error)
 {
-    struct kvt_buffer preflight = {0};
-    int known = kvt_journal_find(window->journal, "preflight", probe_id, &preflight, error);
-    if (known == 1) {
-        size_t length = preflight.length;
-        queue_text(window, "preflight", kvt_buffer_take(&preflight), length, 0);
-    }
-    kvt_buffer_free(&preflight);
-    if (known < 0)
-        return -1;
+    if (preflight)
+        queue_text(window, "preflight", kvt_strdup(preflight), strlen(preflight), 0);
     for (size_t i = 0; i < window->grid->n_runs; i++) {
         const struct kvt_run *run = &window->grid->runs[i];
         struct kvt_buffer record = {0};

@@ -53,11 +53,8 @@ struct kvt_window {
 void kvt_window_open(struct kvt_window *window);
 /* Queues a line to be copied in its place. */
 void kvt_window_line(struct kvt_window *window, const struct kvt_line *line);
-/*
- * Queues the run records of the grid, and the preflight record that the journal holds of these
- * settings.
- */
-int kvt_window_runs(struct kvt_window *window, const char *probe_id, struct kvt_error *error);
+/* Queues the run records of the grid, after the preflight record (NULL: none). */
+int kvt_window_runs(struct kvt_window *window, const char *preflight, struct kvt_error *error);
 /*
  * Asks the entry's requests `n` times in all before anything is measured, and records nothing. Each
  * has a nonce, so that no prefix cache is filled. -1 when the stage cannot go on; `stop` (may be
