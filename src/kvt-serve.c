@@ -34,6 +34,7 @@
 
 enum {
     CONNECTIONS = 512,
+    LARGE_BODY = 1 << 20,
     IDLE_SECONDS = 120, /* before a silent connection is closed */
     BODIES_AT_ONCE = 8, /* all bodies together hold at most this many times --max-body */
 };
@@ -240,6 +241,24 @@ static enum MHD_Result send_whole(struct MHD_Connection *connection, struct kvt_
 }
 
 /*
+ * Reads the request. A large body may grow tenfold as a tree of JSON, so such are read one at a
+ * time.
+ */
+static int parse(const struct exchange *exchange, bool chat, struct kvt_request *request,
+                 struct kvt_api_error *error)
+{
+    static pthread_mutex_t large_body = PTHREAD_MUTEX_INITIALIZER;
+    bool large = exchange->body.length > LARGE_BODY;
+    if (large)
+        pthread_mutex_lock(&large_body);
+    int result = kvt_request_parse(&service, chat, exchange->body.data, exchange->body.length,
+                                   request, error);
+    if (large)
+        pthread_mutex_unlock(&large_body);
+    return result;
+}
+
+/*
  * A completion. The status line waits for the first token, so that what fails before it has an HTTP
  * status of its own, in streams too.
  */
@@ -248,8 +267,7 @@ static enum MHD_Result complete(struct MHD_Connection *connection, const struct 
 {
     struct kvt_request request;
     struct kvt_api_error error;
-    if (kvt_request_parse(&service, chat, exchange->body.data, exchange->body.length, &request,
-                          &error)) {
+    if (parse(exchange, chat, &request, &error)) {
         kvt_request_free(&request);
         return send_error(connection, &error);
     }
@@ -307,34 +325,11 @@ static enum MHD_Result health(struct MHD_Connection *connection, struct exchange
     return send_buffer(connection, MHD_HTTP_OK, &body, "application/json");
 }
 
-static void metric(struct kvt_buffer *out, const char *name, const char *type, const char *help,
-                   size_t value)
-{
-    kvt_buffer_printf(out, "# HELP kvt_%s %s\n# TYPE kvt_%s %s\nkvt_%s %zu\n", name, help, name,
-                      type, name, value);
-}
-
 static enum MHD_Result metrics(struct MHD_Connection *connection, struct exchange *exchange)
 {
     (void)exchange;
     struct kvt_buffer body = {0};
-    struct kvt_queue_counts counts;
-    kvt_queue_counts(queue, &counts);
-    metric(&body, "kv_cache_bytes", "gauge", "Bytes the KV allocator holds for all requests.",
-           kvt_engine_kv_bytes(service.engine));
-    metric(&body, "kv_cache_peak_bytes", "gauge", "The most it has held.",
-           kvt_engine_kv_peak(service.engine));
-    metric(&body, "requests_running", "gauge", "Requests being worked on.", counts.running);
-    metric(&body, "requests_waiting", "gauge", "Requests waiting for a place.", counts.waiting);
-    metric(&body, "requests_finished_total", "counter", "Requests answered.", counts.finished);
-    metric(&body, "requests_failed_total", "counter", "Requests that failed in the engine.",
-           counts.failed);
-    metric(&body, "requests_cancelled_total", "counter", "Requests whose client went away.",
-           counts.cancelled);
-    metric(&body, "prompt_tokens_total", "counter", "Prompt tokens computed.",
-           counts.prompt_tokens);
-    metric(&body, "generated_tokens_total", "counter", "Tokens generated.",
-           counts.generated_tokens);
+    kvt_queue_metrics(queue, &body);
     return send_buffer(connection, MHD_HTTP_OK, &body, "text/plain; version=0.0.4");
 }
 
@@ -557,7 +552,8 @@ static void drain(struct MHD_Daemon *daemon, const sigset_t *signals)
     kvt_queue_close(queue);
 }
 
-/* A recipe that is killed outright leaves no engine behind: the kernel sends the SIGTERM that drains. */
+/* A recipe that is killed outright leaves no engine behind: the kernel sends the SIGTERM that
+ * drains. */
 static void watch_parent(pid_t parent)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)

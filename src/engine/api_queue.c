@@ -336,6 +336,33 @@ void kvt_queue_counts(struct kvt_queue *queue, struct kvt_queue_counts *counts)
     pthread_mutex_unlock(&queue->lock);
 }
 
+static void metric(struct kvt_buffer *out, const char *name, const char *type, const char *help,
+                   size_t value)
+{
+    kvt_buffer_printf(out, "# HELP kvt_%s %s\n# TYPE kvt_%s %s\nkvt_%s %zu\n", name, help, name,
+                      type, name, value);
+}
+
+void kvt_queue_metrics(struct kvt_queue *queue, struct kvt_buffer *out)
+{
+    const struct kvt_engine *engine = queue->service->engine;
+    struct kvt_queue_counts n;
+    kvt_queue_counts(queue, &n);
+    metric(out, "kv_cache_bytes", "gauge", "Bytes the KV allocator holds for all requests.",
+           kvt_engine_kv_bytes(engine));
+    metric(out, "kv_cache_peak_bytes", "gauge", "The most it has held.",
+           kvt_engine_kv_peak(engine));
+    metric(out, "requests_running", "gauge", "Requests being worked on.", n.running);
+    metric(out, "requests_waiting", "gauge", "Requests waiting for a place.", n.waiting);
+    metric(out, "requests_finished_total", "counter", "Requests answered.", n.finished);
+    metric(out, "requests_failed_total", "counter", "Requests that failed in the engine.",
+           n.failed);
+    metric(out, "requests_cancelled_total", "counter", "Requests whose client went away.",
+           n.cancelled);
+    metric(out, "prompt_tokens_total", "counter", "Prompt tokens computed.", n.prompt_tokens);
+    metric(out, "generated_tokens_total", "counter", "Tokens generated.", n.generated_tokens);
+}
+
 struct kvt_job *kvt_job_submit(struct kvt_queue *queue, struct kvt_request *request,
                                struct kvt_api_error *error)
 {

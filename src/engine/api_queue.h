@@ -28,6 +28,8 @@ struct kvt_queue *kvt_queue_open(const struct kvt_service *service,
 void kvt_queue_stop(struct kvt_queue *queue);
 void kvt_queue_close(struct kvt_queue *queue); /* after its jobs were released; NULL is fine */
 void kvt_queue_counts(struct kvt_queue *queue, struct kvt_queue_counts *counts);
+/* The counts and the bytes of the KV allocator in Prometheus' text format. */
+void kvt_queue_metrics(struct kvt_queue *queue, struct kvt_buffer *out);
 
 /*
  * Takes the request over (it is emptied) and queues it. NULL and *error (503) when too many wait.

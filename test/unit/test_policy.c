@@ -153,17 +153,18 @@ static void score_snapkv(const struct world *w, size_t layer, size_t head, size_
     }
 }
 
-static void score_sums(const struct world *w, size_t layer, size_t head, bool averaged,
+/* Attention received by each of the first n entries from the first n queries. */
+static void score_sums(const struct world *w, size_t layer, size_t head, size_t n, bool averaged,
                        double *scores)
 {
     size_t group = w->fixture->heads / w->fixture->kv_heads;
-    for (size_t i = 0; i < CONTEXT; i++) {
+    for (size_t i = 0; i < n; i++) {
         scores[i] = 0;
         for (size_t g = 0; g < group; g++)
-            for (size_t q = i; q < CONTEXT; q++)
+            for (size_t q = i; q < n; q++)
                 scores[i] += attention(w, layer, head * group + g, q, i) / (double)group;
         if (averaged)
-            scores[i] /= (double)(CONTEXT - i);
+            scores[i] /= (double)(n - i);
     }
 }
 
@@ -194,7 +195,7 @@ static void check_policy(const struct world *w, const char *policy, size_t windo
             else if (strcmp(policy, "tova") == 0)
                 score_tova(w, l, scores);
             else
-                score_sums(w, l, h, strcmp(policy, "observed") == 0, scores);
+                score_sums(w, l, h, CONTEXT, strcmp(policy, "observed") == 0, scores);
             for (size_t i = 0; strcmp(policy, "h2o") == 0 && i < (wanted + 1) / 2; i++)
                 scores[CONTEXT - 1 - i] = INFINITY;
             right = right && is_top(scores, CONTEXT, wanted, kept);
@@ -415,19 +416,23 @@ static void check_h2o_decoding(void)
     one.layers = 1;
     struct world w;
     open_world(&w, &one, 1);
-    enum { CAPACITY = 12, RECENT = 6 };
-    struct kvt_session *session =
-        open_session(&w, "h2o", 1, CAPACITY, (struct kvt_policy_parameters){0});
+    enum { EARLY = 30, CAPACITY = 16, RECENT = 8 }; /* the tail is long: its tokens grow old too */
+    struct kvt_error error;
+    struct kvt_plan plan = {.policy = kvt_policy_find("h2o"),
+                            .capacity = CAPACITY,
+                            .prompt_tokens = LENGTH,
+                            .compress_at = EARLY};
+    struct kvt_session *session = must(kvt_session_open(w.engine, &plan, &error), &error);
     size_t group = one.heads / one.kv_heads;
     double sums[2][LENGTH] = {{0}};
     bool held[2][LENGTH] = {{false}}, kept[LENGTH];
-    feed(session, w.tokens, CONTEXT);
+    feed(session, w.tokens, EARLY);
     for (size_t h = 0; h < 2; h++) {
-        score_sums(&w, 0, h, false, sums[h]);
+        score_sums(&w, 0, h, EARLY, false, sums[h]);
         kept_flags(session, 0, h, held[h]);
     }
     bool right = true, constant = true;
-    for (size_t t = CONTEXT; t < LENGTH; t++) {
+    for (size_t t = EARLY; t < LENGTH; t++) {
         feed(session, w.tokens + t, 1);
         for (size_t h = 0; h < 2; h++) {
             held[h][t] = true;
