@@ -153,7 +153,7 @@ defaults: $(BIN)/kvt-lint ## rewrite config/default.json from the settings table
 
 # What building, running and testing take, by Debian's names. `deps-dev` adds what lint and benchmarks take.
 DEPS := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libpcre2-dev libmicrohttpd-dev libutf8proc-dev \
-	sqlite3 gnuplot-nox fonts-dejavu-core perl curl jq git ca-certificates
+	sqlite3 gnuplot-nox fonts-dejavu-core perl curl jq git unzip procps ca-certificates
 DEPS_DEV := clang clang-format cppcheck shellcheck valgrind mandoc wrk python3 libclang-rt-14-dev
 .PHONY: deps deps-dev
 deps: ## install what building, running and testing take (Debian packages)
