@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,28 +14,43 @@ struct worker {
     pthread_t thread;
 };
 
+struct run {
+    uint32_t generation; /* counts runs */
+    uint32_t n_tasks;
+    void (*task)(void *, size_t, size_t);
+    void *context;
+};
+
 struct kvt_threads {
     size_t n_threads;
     struct worker *workers; /* [n_threads], the first is the caller and has no thread */
     size_t n_started;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* of run and stop */
     pthread_cond_t begin, end;
-    size_t generation; /* counts runs; workers wait for it to change */
-    size_t n_busy;     /* workers that have not finished the present run */
+    struct run run;
     int stop;
-    size_t n_tasks;
-    void (*task)(void *, size_t, size_t);
-    void *context;
-    atomic_size_t next;
+    /*
+     * generation << 32 | next task. A thread that wakes up late finds another generation here and
+     * takes nothing, so a run need not wait for threads that never began: it ends when its tasks
+     * are done.
+     */
+    atomic_uint_fast64_t ticket;
+    atomic_size_t n_done;
 };
 
-static void take_tasks(struct kvt_threads *threads, size_t thread)
+static void take_tasks(struct kvt_threads *threads, const struct run *run, size_t thread)
 {
-    for (;;) {
-        size_t index = atomic_fetch_add(&threads->next, 1);
-        if (index >= threads->n_tasks)
-            return;
-        threads->task(threads->context, index, thread);
+    uint_fast64_t ticket = atomic_load(&threads->ticket);
+    while (ticket >> 32 == run->generation && (uint32_t)ticket < run->n_tasks) {
+        if (!atomic_compare_exchange_weak(&threads->ticket, &ticket, ticket + 1))
+            continue;
+        run->task(run->context, (uint32_t)ticket, thread);
+        if (atomic_fetch_add(&threads->n_done, 1) + 1 == run->n_tasks && thread > 0) {
+            pthread_mutex_lock(&threads->lock);
+            pthread_cond_signal(&threads->end);
+            pthread_mutex_unlock(&threads->lock);
+        }
+        ticket = atomic_load(&threads->ticket);
     }
 }
 
@@ -42,19 +58,17 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     struct kvt_threads *threads = worker->threads;
-    size_t seen = 0;
+    struct run run = {0};
     pthread_mutex_lock(&threads->lock);
     for (;;) {
-        while (threads->generation == seen && !threads->stop)
+        while (threads->run.generation == run.generation && !threads->stop)
             pthread_cond_wait(&threads->begin, &threads->lock);
         if (threads->stop)
             break;
-        seen = threads->generation;
+        run = threads->run;
         pthread_mutex_unlock(&threads->lock);
-        take_tasks(threads, worker->number);
+        take_tasks(threads, &run, worker->number);
         pthread_mutex_lock(&threads->lock);
-        if (--threads->n_busy == 0)
-            pthread_cond_signal(&threads->end);
     }
     pthread_mutex_unlock(&threads->lock);
     return NULL;
@@ -108,23 +122,23 @@ size_t kvt_threads_count(const struct kvt_threads *threads)
 void kvt_threads_run(struct kvt_threads *threads, size_t n_tasks,
                      void (*task)(void *context, size_t index, size_t thread), void *context)
 {
-    if (threads->n_started == 0 || n_tasks < 2) {
+    if (threads->n_started == 0 || n_tasks < 2 || n_tasks > UINT32_MAX / 2) {
         for (size_t i = 0; i < n_tasks; i++)
             task(context, i, 0);
         return;
     }
     pthread_mutex_lock(&threads->lock);
-    threads->n_tasks = n_tasks;
-    threads->task = task;
-    threads->context = context;
-    atomic_store(&threads->next, 0);
-    threads->n_busy = threads->n_started;
-    threads->generation++;
+    struct run run = {threads->run.generation + 1, (uint32_t)n_tasks, task, context};
+    threads->run = run;
+    atomic_store(&threads->n_done, 0);
+    atomic_store(&threads->ticket, (uint_fast64_t)run.generation << 32);
     pthread_cond_broadcast(&threads->begin);
     pthread_mutex_unlock(&threads->lock);
-    take_tasks(threads, 0);
+    take_tasks(threads, &run, 0);
+    if (atomic_load(&threads->n_done) == n_tasks)
+        return;
     pthread_mutex_lock(&threads->lock);
-    while (threads->n_busy > 0)
+    while (atomic_load(&threads->n_done) < n_tasks)
         pthread_cond_wait(&threads->end, &threads->lock);
     pthread_mutex_unlock(&threads->lock);
 }
