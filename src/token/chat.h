@@ -37,7 +37,8 @@ int kvt_chat_encode(const struct kvt_chat_template *chat, const struct kvt_token
                     const struct kvt_chat_message *messages, size_t n_messages,
                     struct kvt_chat_prompt *out, struct kvt_error *error);
 
-/* The number of tokens kvt_chat_encode would make, or -1 and *error. Faster: places are not kept. */
+/* The number of tokens kvt_chat_encode would make, or -1 and *error. Faster: places are not kept.
+ */
 int64_t kvt_chat_count(const struct kvt_chat_template *chat, const struct kvt_tokenizer *tokenizer,
                        struct kvt_encoder *encoder, const struct kvt_chat_message *messages,
                        size_t n_messages, struct kvt_error *error);

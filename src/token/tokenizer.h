@@ -42,21 +42,22 @@ int64_t kvt_tokenizer_count(const struct kvt_tokenizer *tokenizer, const char *t
                             unsigned flags, struct kvt_error *error);
 
 /*
- * The same with working memory and a cache that are kept from text to text: much faster for many texts.
- * One encoder for each thread; the tokenizer must outlive it.
+ * The same with working memory and a cache that are kept from text to text: much faster for many
+ * texts. One encoder for each thread; the tokenizer must outlive it.
  */
 struct kvt_encoder;
 struct kvt_encoder *kvt_encoder_new(const struct kvt_tokenizer *tokenizer);
 void kvt_encoder_free(struct kvt_encoder *encoder); /* NULL is fine */
 int kvt_encoder_encode(struct kvt_encoder *encoder, const char *text, size_t length, unsigned flags,
                        struct kvt_token_ids *out, struct kvt_error *error);
-int64_t kvt_encoder_count(struct kvt_encoder *encoder, const char *text, size_t length, unsigned flags,
-                          struct kvt_error *error);
+int64_t kvt_encoder_count(struct kvt_encoder *encoder, const char *text, size_t length,
+                          unsigned flags, struct kvt_error *error);
 
 int32_t kvt_tokenizer_size(const struct kvt_tokenizer *tokenizer);
 int32_t kvt_tokenizer_bos(const struct kvt_tokenizer *tokenizer); /* -1 when there is none */
 /* Is the first token of the text, as encode finds it, the BOS written out ("<s>")? */
-bool kvt_tokenizer_starts_with_bos(const struct kvt_tokenizer *tokenizer, const char *text, size_t length);
+bool kvt_tokenizer_starts_with_bos(const struct kvt_tokenizer *tokenizer, const char *text,
+                                   size_t length);
 bool kvt_tokenizer_adds_bos(const struct kvt_tokenizer *tokenizer);
 /* Does decoding drop the space that encoding put before the text? */
 bool kvt_tokenizer_prepends_space(const struct kvt_tokenizer *tokenizer);

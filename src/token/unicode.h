@@ -43,8 +43,8 @@ uint32_t kvt_unicode_stand_in(uint32_t code_point);
 size_t kvt_unicode_lower(uint32_t code_point, uint32_t mapped[2]);
 
 /*
- * Did the character come after Unicode 9? The reference tokenizers normalise by the tables of that version:
- * to them it has no decomposition, composes with nothing and orders nothing.
+ * Did the character come after Unicode 9? The reference tokenizers normalise by the tables of that
+ * version: to them it has no decomposition, composes with nothing and orders nothing.
  */
 bool kvt_unicode_is_later_than_9(uint32_t code_point);
 
