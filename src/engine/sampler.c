@@ -77,7 +77,7 @@ double kvt_log_probability(const float *logits, size_t n, int32_t token)
     for (size_t i = 0; i < n; i++)
         if (!isnan(logits[i]))
             sum += exp((double)logits[i] - best);
-    return (double)logits[token] - best - log(sum);
+    return (double)logits[token] - best - log(sum > 0 ? sum : 1); /* 0: all are NaN */
 }
 
 size_t kvt_most_likely(const float *logits, size_t n, size_t wanted, int32_t *tokens)

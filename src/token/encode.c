@@ -132,7 +132,7 @@ static int encode_words(struct kvt_encoder *encoder, const struct span *span)
     const char *text = span->text, *end = text + span->length;
     size_t start = 0;
     for (const char *at = text + 1; at < end; at++) {
-        at = memchr(at, '\xe2', (size_t)(end - at));
+        at = memchr(at, 0xe2, (size_t)(end - at));
         if (!at)
             break;
         if (end - at < 3 || at[1] != '\x96' || at[2] != '\x81' || glued[(unsigned char)at[-1]])
@@ -343,7 +343,7 @@ static int run(struct kvt_encoder *encoder, const char *text, size_t length, uns
     encoder->seen += length;
     if (encoder->seen >= WARM)
         kvt_piece_use_cache(&encoder->piece);
-    if (flags & KVT_ENCODE_ENDS && !out->ends)
+    if (out && (flags & KVT_ENCODE_ENDS) != 0 && !out->ends)
         out->ends = kvt_alloc_zero(out->capacity, sizeof *out->ends);
     emit_template(encoder, &encoder->tokenizer->prefix, 0);
     int status = encode_text(encoder, text, length);

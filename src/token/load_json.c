@@ -335,7 +335,7 @@ static int load(struct loading *loading)
 
 struct kvt_tokenizer *kvt_tokenizer_from_json(const char *path, struct kvt_error *error)
 {
-    struct kvt_error ignored;
+    struct kvt_error ignored = {KVT_OK, ""};
     struct loading loading = {.error = error ? error : &ignored};
     struct kvt_buffer file = {0};
     if (kvt_cursor_read_file(path, &file, error) != 0) {

@@ -148,6 +148,7 @@ static void run_short(const struct kvt_merges *merges, struct kvt_merge_work *wo
         int32_t best = -1;
         uint32_t rank = UINT32_MAX;
         for (int32_t place = 0; symbols[place].next >= 0; place = symbols[place].next) {
+            // cppcheck-suppress uninitvar ; filled above for every place but the last
             if (rules[place] && (best < 0 || rules[place]->rank < rank)) {
                 best = place;
                 rank = rules[place]->rank;

@@ -267,7 +267,7 @@ static size_t o200k(const char *text, size_t length, size_t at)
 static size_t visible_space(const char *text, size_t length, size_t at)
 {
     for (at++; at < length; at++) {
-        const char *found = memchr(text + at, '\xe2', length - at);
+        const char *found = memchr(text + at, 0xe2, length - at);
         if (!found)
             break;
         at = (size_t)(found - text);
