@@ -51,25 +51,10 @@ static const char *ends_of(const struct kvt_tokenizer *tokenizer, const char *te
 }
 
 /* a..e, space, newline as bytes; "ab" before "bc" before "abc" and " a". */
-static const char *const byte_tokens[] = {"a",
-                                          "b",
-                                          "c",
-                                          "d",
-                                          "e",
-                                          "\xc4\xa0",
-                                          "\xc4\x8a",
-                                          "ab",
-                                          "bc",
-                                          "abc",
-                                          "\xc4\xa0"
-                                          "a",
-                                          "<s>",
-                                          "<|im_start|>",
-                                          "<|im_end|>",
-                                          "u",
-                                          "s",
-                                          "r",
-                                          "<|end|>"};
+static const char *const byte_tokens[] = {
+    "a",  "b",  "c",   "d",         "e",   "\xc4\xa0",     "\xc4\x8a",
+    "ab", "bc", "abc", "\304\240a", "<s>", "<|im_start|>", "<|im_end|>",
+    "u",  "s",  "r",   "<|end|>"};
 static const int32_t byte_types[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 1, 1, 1, 3};
 static const char *const byte_merges[] = {"a b", "b c", "ab c", "a bc", "\xc4\xa0 a"};
 
