@@ -314,8 +314,7 @@ static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error
 {
     struct kvt_error ignored;
     kvt_progress_clear(&infer->progress);
-    kvt_journal_sync(&infer->journal, &ignored);
-    kvt_window_flush(&infer->window, &ignored);
+    kvt_window_finish(&infer->window, &ignored);
     fflush(stdout);
     kvt_die_error(error);
 }
@@ -335,9 +334,7 @@ static _Noreturn void wind_down(struct infer *infer)
             if (kvt_client_step(infer->client, 0.2, -1, &error) != 0 ||
                 kvt_window_flush(&infer->window, &error) != 0)
                 give_up(infer, &error);
-        kvt_window_release_probes(&infer->window);
-        if (kvt_journal_sync(&infer->journal, &error) != 0 ||
-            kvt_window_flush(&infer->window, &error) != 0)
+        if (kvt_window_finish(&infer->window, &error) != 0)
             give_up(infer, &error);
         summary(infer);
         kvt_say("interrupted with at least %zu requests to go%s", left,

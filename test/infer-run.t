@@ -238,6 +238,15 @@ ok 'the journal is whole' jq -e . "$scratch/int"
 run steady --journal "$scratch/int" --concurrency=3
 is 'the same command finishes, and nothing was asked twice' "$(count_asked steady)" ' 24 1; 12 2;'
 is 'all responses are there' "$(grep -c '"kind":"response"' "$scratch/stream")" 48
+script failing <<'END'
+sleep 0.3
+close
+END
+start_run failing "$scratch/failing"
+for _ in $(seq 200); do [ "$(asked failing)" -ge 3 ] && break; sleep 0.01; done
+kill -INT "$infer_pid"
+wait "$infer_pid"
+is 'a request that fails after SIGINT is neither asked again nor recorded' "$(asked failing) $(grep -c '"kind":"response"' "$scratch/failing")" '3 0'
 script stuck <<'END'
 hold 10
 END
@@ -298,6 +307,12 @@ run honest --probe
 is '--probe needs no journal' "$(applied)" '0.2:proven 0.5:proven 1:proven '
 is 'and its finding is in the stream' "$(jq -r 'select(.kind=="preflight").applied' "$scratch/stream")" proven
 is 'and asks the longest and the shortest entry' "$(jq -r 'select(.name=="honest" and .body.kv_budget and .body.kv_budget < 0.1).body.messages[0].content' "$requests" | sort -u | tr '\n' ' ')" 'question 0 question 1 question 11 '
+rm "$scratch/proof"
+run honest --journal "$scratch/proof"
+is 'a journal filled before the preflight' "$(applied)" '0.2:reported 0.5:reported 1:proven '
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/proof" --preflight "$scratch/entries" 2>/dev/null
+run honest --journal "$scratch/proof"
+is 'is judged again by what is known now' "$(applied)" '0.2:proven 0.5:proven 1:proven '
 preflight silent 0 'behavioural \(server reports no kept count; 3/3 starved answers changed; A/A 0/3\)'
 run silent --journal "$scratch/proof"
 is 'a silent server is proven by behaviour' "$(applied)" '0.2:behavioural 0.5:behavioural 1:behavioural '

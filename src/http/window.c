@@ -10,7 +10,8 @@
 
 enum { PROBE_TOKENS = 64 };
 
-struct slot {
+struct kvt_slot {
+    struct kvt_slot *next_answered;
     struct kvt_item *item;
     const struct kvt_run *run;
     size_t run_index;
@@ -19,6 +20,7 @@ struct slot {
     struct kvt_exchange *probe; /* --latency-probe: asked after the exchange, NULL: not */
     struct kvt_buffer record;
     bool answered; /* the exchange has ended */
+    bool noted;    /* all has ended; the record is due */
     bool ready;
     bool missing;        /* --offline, and not in the journal */
     uint64_t written_to; /* end of the record in the journal; it is shown once that is synced */
@@ -34,7 +36,7 @@ struct kvt_item {
     bool line_emitted;
     bool is_entry;
     struct kvt_entry entry;
-    struct slot *slots; /* in output order */
+    struct kvt_slot *slots; /* in output order */
     size_t n_slots, n_emitted;
 };
 
@@ -116,7 +118,7 @@ static void count_failure(struct kvt_tally *tally, const char *type)
 }
 
 /* What a finished record adds to the tally, whether asked now or taken from the journal. */
-static void count_record(struct kvt_window *window, const struct slot *slot)
+static void count_record(struct kvt_window *window, const struct kvt_slot *slot)
 {
     struct kvt_tally *tally = &window->tally;
     struct kvt_member error, type, telemetry, flags, kv, applied;
@@ -141,7 +143,7 @@ static void count_record(struct kvt_window *window, const struct slot *slot)
 }
 
 /* Writes the record, once all that it tells of is known. */
-static void complete(struct slot *slot)
+static void complete(struct kvt_slot *slot)
 {
     struct kvt_item *item = slot->item;
     struct kvt_window *window = item->window;
@@ -160,34 +162,54 @@ static void complete(struct slot *slot)
     *exchange = (struct kvt_exchange){0};
 }
 
+/*
+ * Writing a record takes a tenth of a millisecond; in a callback of the network it would delay the
+ * time of every token that arrives meanwhile. So answers are only noted here.
+ */
+static void note_answered(struct kvt_slot *slot)
+{
+    struct kvt_window *window = slot->item->window;
+    slot->noted = true;
+    slot->next_answered = NULL;
+    if (window->answered_last)
+        window->answered_last->next_answered = slot;
+    else
+        window->answered_first = slot;
+    window->answered_last = slot;
+}
+
+static bool complete_next(struct kvt_window *window)
+{
+    struct kvt_slot *slot = window->answered_first;
+    if (!slot)
+        return false;
+    window->answered_first = slot->next_answered;
+    if (!window->answered_first)
+        window->answered_last = NULL;
+    complete(slot);
+    return true;
+}
+
 static void on_probe_done(struct kvt_exchange *probe, void *context)
 {
     (void)probe;
-    complete(context);
+    note_answered(context);
 }
 
 static void on_done(struct kvt_exchange *exchange, void *context)
 {
-    struct slot *slot = context;
+    struct kvt_slot *slot = context;
     slot->answered = true;
     if (slot->probe && !exchange->failure.type)
         kvt_client_submit_next(slot->item->window->client, slot->probe);
     else
-        complete(slot);
-}
-
-void kvt_window_release_probes(struct kvt_window *window)
-{
-    for (struct kvt_item *item = window->first; item; item = item->next)
-        for (size_t i = 0; i < item->n_slots; i++)
-            if (item->slots[i].answered && !item->slots[i].ready)
-                complete(&item->slots[i]);
+        note_answered(slot);
 }
 
 /* --- an entry comes in --- */
 
 /* Takes a slot's record from the journal. 1 taken, 0 to be asked, -1 the journal is unusable. */
-static int replay(struct kvt_window *window, struct slot *slot, struct kvt_buffer *held,
+static int replay(struct kvt_window *window, struct kvt_slot *slot, struct kvt_buffer *held,
                   struct kvt_error *error)
 {
     const char *id = slot->exchange.request.request_id;
@@ -225,7 +247,7 @@ static void free_item(struct kvt_item *item)
  * The same request with a fixed answer length: abstentions are short and look fast, so latency over
  * budgets is compared on answers of equal length.
  */
-static int make_probe(struct kvt_window *window, struct slot *slot, const json_t *entry,
+static int make_probe(struct kvt_window *window, struct kvt_slot *slot, const json_t *entry,
                       struct kvt_error *error)
 {
     json_t *add = json_object();
@@ -251,7 +273,7 @@ static int make_slots(struct kvt_window *window, struct kvt_item *item, const js
     item->n_slots = grid->n_runs * (size_t)grid->repeats;
     item->slots = kvt_alloc_zero(item->n_slots, sizeof *item->slots);
     for (size_t i = 0; i < item->n_slots; i++) {
-        struct slot *slot = &item->slots[i];
+        struct kvt_slot *slot = &item->slots[i];
         slot->item = item;
         slot->run_index = i / (size_t)grid->repeats;
         slot->run = &grid->runs[slot->run_index];
@@ -276,7 +298,7 @@ static int dispatch(struct kvt_window *window, struct kvt_item *item, struct kvt
     int status = 0;
     kvt_grid_order(window->grid, item->entry.entry_id, order);
     for (size_t i = 0; i < item->n_slots && status == 0; i++) {
-        struct slot *slot = &item->slots[order[i]];
+        struct kvt_slot *slot = &item->slots[order[i]];
         int taken = replay(window, slot, &held, error);
         if (taken < 0) {
             status = -1;
@@ -377,7 +399,7 @@ static bool emit_item(struct kvt_window *window, struct kvt_item *item)
         item->line_emitted = true;
     }
     while (item->n_emitted < item->n_slots) {
-        struct slot *slot = &item->slots[item->n_emitted];
+        struct kvt_slot *slot = &item->slots[item->n_emitted];
         if (!slot->ready || slot->written_to > synced)
             return false;
         if (!slot->missing)
@@ -388,7 +410,8 @@ static bool emit_item(struct kvt_window *window, struct kvt_item *item)
     return true;
 }
 
-int kvt_window_flush(struct kvt_window *window, struct kvt_error *error)
+/* Starts a sync of what was written, and emits what is on disk. */
+static int emit_ready(struct kvt_window *window, struct kvt_error *error)
 {
     if (window->broken) {
         *error = window->error;
@@ -411,6 +434,28 @@ int kvt_window_flush(struct kvt_window *window, struct kvt_error *error)
     if (emitted) /* the next stage of a pipe sees records as they come */
         kvt_stage_flush(window->stage);
     return 0;
+}
+
+int kvt_window_flush(struct kvt_window *window, struct kvt_error *error)
+{
+    while (complete_next(window))
+        if (window->answered_first && kvt_client_flying(window->client) > 0 &&
+            kvt_client_step(window->client, 0, -1, error) != 0)
+            return -1;
+    return emit_ready(window, error);
+}
+
+int kvt_window_finish(struct kvt_window *window, struct kvt_error *error)
+{
+    while (complete_next(window))
+        continue;
+    for (struct kvt_item *item = window->first; item; item = item->next)
+        for (size_t i = 0; i < item->n_slots; i++)
+            if (item->slots[i].answered && !item->slots[i].noted)
+                complete(&item->slots[i]);
+    if (window->journal && kvt_journal_sync(window->journal, error) != 0)
+        return -1;
+    return window->journal ? emit_ready(window, error) : 0;
 }
 
 void kvt_window_close(struct kvt_window *window)

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 struct kvt_item; /* one input line and what it becomes */
+struct kvt_slot; /* one request of an entry */
 
 /* What was done so far; `run` counters have one place per run of the grid. */
 struct kvt_tally {
@@ -43,8 +44,9 @@ struct kvt_window {
 
     struct kvt_tally tally;
     struct kvt_item *first, *last;
-    size_t n_entries; /* entry items held */
-    size_t n_read;    /* entries ever queued */
+    struct kvt_slot *answered_first, *answered_last; /* whose records are to be written */
+    size_t n_entries;                                /* entry items held */
+    size_t n_read;                                   /* entries ever queued */
     bool unsynced;
     bool broken; /* a write to the journal failed; *error of the next call says why */
     struct kvt_error error;
@@ -70,11 +72,17 @@ int kvt_window_warm_up(struct kvt_window *window, const struct kvt_line *line, l
 int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
                      struct kvt_error *error);
 bool kvt_window_full(const struct kvt_window *window);
-/* Journals what ended, syncs once, and emits all records whose turn has come. */
+/*
+ * Writes the records of what was answered, starts a sync, and emits all whose turn has come.
+ * Between two records the network is served, so that no answer under way is timed late. -1 also
+ * when the client says that the stage must stop.
+ */
 int kvt_window_flush(struct kvt_window *window, struct kvt_error *error);
-/* After kvt_client_hold: records answers whose --latency-probe will not come, so that they are not
- * lost. */
-void kvt_window_release_probes(struct kvt_window *window);
+/*
+ * When nothing more will come: writes the records of all that was answered, also of answers whose
+ * --latency-probe is missing, and leaves the network alone. Syncs, and emits.
+ */
+int kvt_window_finish(struct kvt_window *window, struct kvt_error *error);
 /* True when nothing is held any more. */
 bool kvt_window_empty(const struct kvt_window *window);
 void kvt_window_close(struct kvt_window *window);

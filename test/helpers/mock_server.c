@@ -81,6 +81,7 @@ struct connection {
     json_t *request;
     struct kvt_buffer headers;
     bool chunked, headed, content_sent;
+    double arrived; /* when the whole request was here */
     size_t drip;
     double drip_pause;
     bool broken; /* the peer is gone, or the script closed */
@@ -122,13 +123,13 @@ static void send_body(struct connection *c, const char *data, size_t length)
     kvt_buffer_free(&chunk);
 }
 
-static void log_event(const struct connection *c, const char *event)
+/* `time` is when it happened: writing the log must not stand between a time and its bytes. */
+static void log_event(const struct connection *c, const char *event, double time)
 {
     if (!log_file)
         return;
     pthread_mutex_lock(&lock);
-    fprintf(log_file, "{\"event\":\"%s\",\"n\":%ld,\"t\":%.6f}\n", event, c->number,
-            kvt_clock_monotonic());
+    fprintf(log_file, "{\"event\":\"%s\",\"n\":%ld,\"t\":%.6f}\n", event, c->number, time);
     fflush(log_file);
     pthread_mutex_unlock(&lock);
 }
@@ -151,11 +152,12 @@ static void send_delta(struct connection *c, const char *member, const char *tex
     kvt_json_write_string(&event, text, strlen(text));
     kvt_buffer_text(&event, "},\"finish_reason\":null}]}");
     bool first = !c->content_sent && strcmp(member, "content") == 0;
+    double time = kvt_clock_monotonic();
+    send_event(c, event.data);
     if (first) {
         c->content_sent = true;
-        log_event(c, "content");
+        log_event(c, "content", time);
     }
-    send_event(c, event.data);
     kvt_buffer_free(&event);
 }
 
@@ -488,6 +490,7 @@ static bool read_request(struct connection *c)
             return false;
     c->body = kvt_strndup(c->input.data + head, c->body_length);
     kvt_buffer_drop(&c->input, head + c->body_length);
+    c->arrived = kvt_clock_monotonic();
     struct kvt_error ignored;
     c->request = kvt_json_parse(c->body, c->body_length, NULL, &ignored);
     return true;
@@ -522,7 +525,7 @@ static void log_request(const struct connection *c)
     kvt_member_integer(&writer, "n", c->number);
     kvt_member_string(&writer, "name", c->name);
     kvt_member_integer(&writer, "of_name", c->name_count);
-    kvt_member_number(&writer, "t", kvt_clock_monotonic());
+    kvt_member_number(&writer, "t", c->arrived);
     kvt_member_string(&writer, "method", c->method);
     kvt_member_string(&writer, "path", c->path);
     kvt_member_string(&writer, "authorization", c->authorization[0] ? c->authorization : NULL);
@@ -547,7 +550,7 @@ static void *serve(void *argument)
         count_request(c);
         log_request(c);
         play(c);
-        log_event(c, "end");
+        log_event(c, "end", kvt_clock_monotonic());
         free(c->body);
         json_decref(c->request);
         c->body = NULL;
