@@ -216,8 +216,10 @@ count_asked() {
     jq -rc "select(.name==\"$1\").body | [.messages, .kv_budget, .kv_policy]" "$requests" | sort | uniq -c | awk '{print $1}' | sort | uniq -c | tr -s ' ' | tr '\n' ';'
 }
 # Twice as many of the reference, for its replicate.
-start_run() {
-    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$1" --concurrency=3 --journal "$2" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+start_run() { # NAME JOURNAL [OPTION...]
+    local name=$1 journal=$2
+    shift 2
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" --concurrency=3 --journal "$journal" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
     infer_pid=$!
 }
 wait_records() { # until the journal holds this many responses
@@ -242,7 +244,7 @@ script failing <<'END'
 sleep 0.3
 close
 END
-start_run failing "$scratch/failing"
+start_run failing "$scratch/failing" --max-attempts=1
 for _ in $(seq 200); do [ "$(asked failing)" -ge 3 ] && break; sleep 0.01; done
 kill -INT "$infer_pid"
 wait "$infer_pid"
