@@ -214,4 +214,7 @@ printf '%s\n' '{"text":"a"}' '{"txt":"b"}' 'x' '{"text":"a"}' >"$scratch/count-b
 ok "--count sets bad lines aside" kvt-bin --count --tokenizer examples/recall/recall.gguf --skip-bad "$scratch/count-aside" "$scratch/count-bad"
 is "and counts the others" "$(grep -c '"n":' "$scratch/.out")" 2
 is "and keeps the bad ones" "$(cat "$scratch/count-aside")" "$(sed -n 2,3p "$scratch/count-bad")"
+jq -c 'if ._id == "q00-1" then .answers = [] else . end' examples/recall/recall.jsonl | head -n 5 >"$scratch/no-answer"
+fails 1 "a row without an answer is a bad line" kvt-bin -c config/snapkv.json "$scratch/no-answer"
+like "named before anything is asked" "$(cat "$scratch/.err")" "$scratch/no-answer:2: row q00-1 has no answer"
 done_testing

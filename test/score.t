@@ -96,4 +96,12 @@ else
         is "4,000 random rows agree with plain Python ($backend)" "$(cat "$scratch/verdict")" "4000 rows, 0 differ"
     done
 fi
+# a broken producer must not look like a model that says nothing
+row='{"kind":"response","answers":["a b"],"meta":{"task":"recall"},"error":null'
+fails 1 "a record with neither response nor error is a bad line" kvt-score <<<"$row}"
+like "and said to be" "$(cat "$scratch/.err")" 'stdin:1: neither a response nor an error'
+fails 1 "a response that is a text is a bad line" kvt-score <<<"$row,\"response\":\"a b\"}"
+fails 1 "so is a text that is a number" kvt-score <<<"$row,\"response\":{\"text\":7}}"
+ok "no text at all is an answer" kvt-score --no-meta <<<"$row,\"response\":{\"text\":null}}"
+like "an empty one" "$(cat "$scratch/.out")" '"EMPTY_OUTPUT"'
 done_testing
