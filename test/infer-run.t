@@ -430,12 +430,12 @@ is 'or is set aside' "$(cat "$scratch/out")" 'run entry response entry response 
 fails 2 'no server at all' kvt-infer -c "$settings" "$entry"
 fails 2 'a URL that is none' kvt-infer -c "$settings" -u localhost:8000 "$entry"
 fails 2 'an unknown placeholder' kvt-infer -c <(jq '.engine.extra_body = {a: "{kv_bugdet}"}' "$settings") -u "$mock/s/paced" "$entry"
-if command -v script >/dev/null; then
+if command script -qec true /dev/null >/dev/null 2>&1; then
     entries 6 >"$scratch/six"
     command script -qec "kvt-infer -c '$settings' -u '$mock/s/slow' '$scratch/six' >/dev/null" /dev/null >"$scratch/tty" 2>&1
     like 'progress on a terminal' "$(tr '\r' '\n' <"$scratch/tty")" 'kvt-infer:  full [0-9]+/6 +[0-9.]+/s, [0-9]+ s left'
 else
-    skip 'progress on a terminal' 'no script(1)'
+    skip 'progress on a terminal' 'no script(1), or no pseudo-terminals'
 fi
 is 'none elsewhere' "$(grep -c 's left' "$scratch/messages")" 0
 if command -v openssl >/dev/null; then
