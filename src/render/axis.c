@@ -30,6 +30,15 @@ void kvt_grid_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, siz
     kvt_buffer_text(out, index % columns ? "set format y ''\n" : "set format y '%g'\n");
 }
 
+/* How a bin is labelled on an axis: its mean tokens, its number where lengths are unknown. */
+static void bin_label(const struct kvt_study *study, size_t bin, char label[32])
+{
+    if (study->has_lengths)
+        kvt_grouped_number(study->bins[bin].centre, label);
+    else
+        snprintf(label, 32, "%zu", bin + 1);
+}
+
 void kvt_grid_axis(struct kvt_buffer *out, const struct kvt_study *study)
 {
     kvt_buffer_printf(out,
@@ -37,10 +46,7 @@ void kvt_grid_axis(struct kvt_buffer *out, const struct kvt_study *study)
                       (double)study->n_bins + 0.6);
     for (size_t b = 0; b < study->n_bins; b++) {
         char label[32];
-        if (study->has_lengths)
-            kvt_grouped_number(study->bins[b].centre, label);
-        else
-            snprintf(label, sizeof label, "%zu", b + 1);
+        bin_label(study, b, label);
         kvt_buffer_printf(out, "%s'%s' %zu", b ? ", " : "", label, b + 1);
     }
     kvt_buffer_printf(out, ")\nset xlabel '%s' noenhanced offset 0,0.3 font 'DejaVu Sans,10'\n",
@@ -127,10 +133,7 @@ void kvt_gnuplot_length_axis(struct kvt_buffer *out, const struct kvt_study *stu
     kvt_buffer_text(out, " noenhanced (");
     for (size_t b = 0; b < study->n_bins; b++) {
         char label[32];
-        if (study->has_lengths)
-            kvt_grouped_number(study->bins[b].centre, label);
-        else
-            snprintf(label, sizeof label, "%zu", b + 1);
+        bin_label(study, b, label);
         kvt_buffer_printf(out, "%s'%s'", b ? ", " : "", label);
         kvt_gnuplot_number(out, kvt_length_position(study, b, 0, 1));
     }
