@@ -90,6 +90,7 @@
 --   response telemetry.cached_tokens     telemetry.cached_tokens
 --   response telemetry.started_at        telemetry.started_at
 --   response telemetry.peak_mem_mb       telemetry.peak_mem_mb
+--   response telemetry.flags             telemetry.flags_json
 --   response telemetry.kv.prompt_tokens  telemetry.kv_prompt_tokens
 --   response telemetry.kv.kept_tokens    telemetry.kv_kept_tokens
 --   response telemetry.kv.kept_per_layer telemetry.kv_kept_per_layer_json
@@ -131,6 +132,7 @@
 --   bin_stats mem_source                 bin_stats.mem_source
 --   bin_stats kv_bytes_p50               bin_stats.kv_bytes_p50
 --   bin_stats kept_ratio_p50             bin_stats.kept_ratio_p50
+--   bin_stats flags                      bin_stats.flags_json
 --   pair_stats run_id                    pair_stats.run_id
 --   pair_stats kv_budget                 pair_stats.kv_budget
 --   pair_stats bin_idx                   pair_stats.bin_idx
@@ -162,6 +164,7 @@
 --   pair_stats kv_peak_ratio           -
 --   pair_stats attribution             -
 --   pair_stats coverage                -
+--   pair_stats flags                     -
 --   pair_stats noop_suspected          -
 --   transition run_id                    transition_summary.run_id
 --   transition kv_budget                 transition_summary.kv_budget
@@ -309,19 +312,19 @@ INSERT OR REPLACE INTO telemetry (request_id, latency_s, ttfb_s, prefill_s, deco
                                   ttft_s, itl_p50_s, itl_p95_s, attempts, wait_s, cached_tokens, started_at,
                                   kv_prompt_tokens, kv_kept_tokens, kv_kept_per_layer_json,
                                   kv_uncompressed_tail, kv_bytes, kv_peak_bytes, kv_full_bytes, kv_source,
-                                  kv_applied)
+                                  kv_applied, flags_json)
 SELECT j ->> 'request_id', j ->> '$.telemetry.latency_s', j ->> '$.telemetry.ttfb_s',
        j ->> '$.telemetry.prefill_s', j ->> '$.telemetry.decode_s', j ->> '$.telemetry.peak_mem_mb',
        nullif(json_remove(j -> 'telemetry', '$.latency_s', '$.ttfb_s', '$.prefill_s', '$.decode_s',
                           '$.peak_mem_mb', '$.ttft_s', '$.itl_p50_s', '$.itl_p95_s', '$.attempts',
-                          '$.wait_s', '$.cached_tokens', '$.started_at', '$.kv'), '{}'),
+                          '$.wait_s', '$.cached_tokens', '$.started_at', '$.flags', '$.kv'), '{}'),
        j ->> '$.telemetry.ttft_s', j ->> '$.telemetry.itl_p50_s', j ->> '$.telemetry.itl_p95_s',
        j ->> '$.telemetry.attempts', j ->> '$.telemetry.wait_s', j ->> '$.telemetry.cached_tokens',
        j ->> '$.telemetry.started_at', j ->> '$.telemetry.kv.prompt_tokens',
        j ->> '$.telemetry.kv.kept_tokens', nullif(j -> '$.telemetry.kv.kept_per_layer', 'null'),
        j ->> '$.telemetry.kv.uncompressed_tail', j ->> '$.telemetry.kv.bytes',
        j ->> '$.telemetry.kv.peak_bytes', j ->> '$.telemetry.kv.full_bytes', j ->> '$.telemetry.kv.source',
-       j ->> '$.telemetry.kv.applied'
+       j ->> '$.telemetry.kv.applied', nullif(j -> '$.telemetry.flags', 'null')
 FROM record WHERE kind = 'response' ORDER BY n;
 
 INSERT OR REPLACE INTO scores (request_id, em, f1, pred_norm, gold_norm, metric, value, contains, backend,
@@ -345,7 +348,7 @@ INSERT OR REPLACE INTO bin_stats (
     failures_json, n_infrastructure, infrastructure_json, coverage, failures_unobservable_json, ttft_p50,
     ttft_p95, itl_p50, itl_p95, prefill_p50, decode_p50, n_latency, mem_p50, mem_max, mem_source, kv_bytes_p50,
     kv_peak_bytes_p50, kept_tokens_p50, kept_ratio_p50, prompt_tokens_p50, completion_tokens_p50, applied_json,
-    n_repeats, repeat_disagreement, warnings_json)
+    n_repeats, repeat_disagreement, warnings_json, flags_json)
 SELECT j ->> 'run_id', j ->> 'bin_idx', j ->> 'n', j ->> 'acc_mean', j ->> 'acc_ci_low', j ->> 'acc_ci_high',
        j ->> 'acc_std', j ->> 'fail_rate', j ->> 'lat_p50', j ->> 'lat_p95', j ->> 'mem_p95',
        coalesce(j ->> 'task', ''), j ->> 'kv_budget', j ->> 'token_min', j ->> 'token_max', j ->> 'token_mean',
@@ -356,7 +359,7 @@ SELECT j ->> 'run_id', j ->> 'bin_idx', j ->> 'n', j ->> 'acc_mean', j ->> 'acc_
        j ->> 'decode_p50', j ->> 'n_latency', j ->> 'mem_p50', j ->> 'mem_max', j ->> 'mem_source',
        j ->> 'kv_bytes_p50', j ->> 'kv_peak_bytes_p50', j ->> 'kept_tokens_p50', j ->> 'kept_ratio_p50',
        j ->> 'prompt_tokens_p50', j ->> 'completion_tokens_p50', nullif(j -> 'applied', 'null'),
-       j ->> 'n_repeats', j ->> 'repeat_disagreement', nullif(j -> 'warnings', 'null')
+       j ->> 'n_repeats', j ->> 'repeat_disagreement', nullif(j -> 'warnings', 'null'), nullif(j -> 'flags', 'null')
 FROM record WHERE kind = 'bin_stats' ORDER BY n;
 
 DELETE FROM pair_stats WHERE run_id IN (SELECT j ->> 'run_id' FROM record WHERE kind = 'bin_stats');

@@ -10,7 +10,7 @@ BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS schema_version (
     version INTEGER PRIMARY KEY
 ) STRICT;
-INSERT OR IGNORE INTO schema_version VALUES (1);
+INSERT OR IGNORE INTO schema_version VALUES (2);
 
 CREATE TABLE IF NOT EXISTS experiments (
     exp_group_id TEXT PRIMARY KEY NOT NULL,
@@ -135,7 +135,8 @@ CREATE TABLE IF NOT EXISTS telemetry (
     kv_peak_bytes REAL,
     kv_full_bytes REAL,
     kv_source TEXT,
-    kv_applied TEXT
+    kv_applied TEXT,
+    flags_json TEXT -- ["prefix_cached", ...]
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS scores (
@@ -208,6 +209,7 @@ CREATE TABLE IF NOT EXISTS bin_stats (
     n_repeats INTEGER,
     repeat_disagreement REAL,
     warnings_json TEXT,
+    flags_json TEXT, -- {"prefix_cached": n, ...}
     PRIMARY KEY (run_id, task, bin_idx)
 ) STRICT;
 

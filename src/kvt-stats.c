@@ -92,7 +92,7 @@ struct bin_view {
     double *entry_scores; /* mean score of each entry that has one */
     size_t n_entries, n_entry_scores, n_scored, n_failed, n_infrastructure;
     size_t n_repeats, n_repeated, n_disagree;
-    size_t n_contaminated, n_within_window;
+    size_t n_within_window, flags[KVT_FLAG_COUNT];
     bool unequal;
 };
 
@@ -136,7 +136,7 @@ static void count_view(struct bin_view *view)
         view->n_infrastructure += lost;
         view->n_scored += scored;
         view->n_failed += scored && item->outcome == KVT_OUTCOME_MODEL;
-        view->n_contaminated += item->contaminated;
+        study_count_flags(item->flags, view->flags);
         view->n_within_window += !view->run->reference && item->kept_tokens <= view->run->window;
     }
 }
@@ -350,6 +350,7 @@ static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char 
     write_latency(&w, view);
     write_memory(&w, view);
     write_applied(&w, view, applied);
+    study_write_flags(&w, view->flags);
     kvt_member_integer(&w, "n_repeats", (long long)view->n_repeats);
     kvt_member_number(&w, "repeat_disagreement",
                       view->n_repeated ? (double)view->n_disagree / (double)view->n_repeated : NAN);
@@ -362,7 +363,7 @@ static void emit_bin(struct kvt_stage *stage, struct bin_view *view, const char 
                    (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
                "budget_unproven");
     study_warn(&w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
-    study_warn(&w, view->n_contaminated > 0, "latency_contaminated");
+    study_warn_flags(&w, view->flags);
     study_warn(&w, view->n_within_window > 0, "kept_within_window");
     study_warn(&w, view->unequal, "unequal_repeats");
     study_warn(&w, study_failures_hidden(view->table, view->run), "failures_unobservable");
@@ -528,7 +529,8 @@ static void write_failure_types(struct kvt_writer *w, const struct kvt_observati
 }
 
 static void write_pair_warnings(struct kvt_writer *w, const struct study *study,
-                                const struct kvt_cells *cells, const struct kvt_cell *cell)
+                                const struct kvt_cells *cells, const struct kvt_cell *cell,
+                                const size_t flags[KVT_FLAG_COUNT])
 {
     const struct kvt_comparison *item = &study->pairing.items[cells->comparison];
     size_t applied[KVT_APPLIED_COUNT];
@@ -540,6 +542,7 @@ static void write_pair_warnings(struct kvt_writer *w, const struct study *study,
                !cells->control && (applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN]),
                "budget_unproven");
     study_warn(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
+    study_warn_flags(w, flags);
     study_warn(w, cell->coverage.n_missing > 0, "missing_rows");
     study_warn(w, cell->coverage.n_infra_reference || cell->coverage.n_infra_run,
                "infrastructure_failures");
@@ -592,8 +595,12 @@ static void emit_pair(struct kvt_stage *stage, const struct study *study,
     write_ratios(&w, cell);
     write_attribution(&w, cell);
     write_coverage(&w, cell);
+    size_t flags[KVT_FLAG_COUNT] = {0};
+    for (size_t i = 0; i < cell->n_pairs; i++)
+        study_count_flags(pairs[i].flags, flags);
+    study_write_flags(&w, flags);
     kvt_member_bool(&w, "noop_suspected", cells->noop_suspected);
-    write_pair_warnings(&w, study, cells, cell);
+    write_pair_warnings(&w, study, cells, cell, flags);
     kvt_write_end(&w);
     kvt_stage_emit_buffer(stage, "pair_stats", &record);
     kvt_buffer_free(&record);

@@ -422,8 +422,8 @@ static void write_warnings(struct kvt_writer *w, const struct judged *j)
     const struct kvt_slice *slice = &j->item->slice;
     const struct kvt_run *run = &table->runs[slice->run];
     bool few = false, missing = false, infra = false, unequal = false, floor = false;
-    bool contaminated = false, within = false, lengths = true;
-    size_t applied[KVT_APPLIED_COUNT];
+    bool within = false, lengths = true;
+    size_t applied[KVT_APPLIED_COUNT], flags[KVT_FLAG_COUNT] = {0};
     study_applied(table, slice, applied);
     for (size_t b = 0; j->cells && b < j->cells->count; b++) {
         const struct kvt_cell *cell = &j->cells->items[b];
@@ -434,16 +434,21 @@ static void write_warnings(struct kvt_writer *w, const struct judged *j)
         floor |= cell->baseline_floor;
     }
     for (size_t i = slice->from; i < slice->to; i++) {
-        contaminated |= table->items[i].contaminated;
+        study_count_flags(table->items[i].flags, flags);
         within |= table->items[i].kept_tokens <= run->window;
         lengths &= table->items[i].tokens >= 1;
+    }
+    if (j->item->reference != KVT_NO_SLICE) { /* what touched the reference touched every pair */
+        const struct kvt_slice *full = &j->study->pairing.items[j->item->reference].slice;
+        for (size_t i = full->from; i < full->to; i++)
+            study_count_flags(table->items[i].flags, flags);
     }
     kvt_write_key(w, "warnings");
     kvt_write_array(w);
     study_warn(w, few, "few_pairs");
     study_warn(w, applied[KVT_APPLIED_UNPROVEN] || applied[KVT_APPLIED_UNKNOWN], "budget_unproven");
     study_warn(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
-    study_warn(w, contaminated, "latency_contaminated");
+    study_warn_flags(w, flags);
     study_warn(w, missing, "missing_rows");
     study_warn(w, table->n_duplicates > 0, "duplicate_requests");
     study_warn(w, unequal, "unequal_repeats");

@@ -70,6 +70,39 @@ static inline void study_applied(const struct kvt_observations *table,
         counts[table->items[i].applied]++;
 }
 
+/* A warning code in an array, if it applies. */
+static inline void study_warn(struct kvt_writer *writer, bool applies, const char *code)
+{
+    if (applies)
+        kvt_write_string(writer, code);
+}
+
+/* {flag: n} of the flags that occur. */
+static inline void study_write_flags(struct kvt_writer *writer, const size_t counts[KVT_FLAG_COUNT])
+{
+    kvt_write_key(writer, "flags");
+    kvt_write_object(writer);
+    for (int i = 0; i < KVT_FLAG_COUNT; i++)
+        if (counts[i])
+            kvt_member_integer(writer, kvt_flag_name((enum kvt_flag)i), (long long)counts[i]);
+    kvt_write_end(writer);
+}
+
+static inline void study_count_flags(uint8_t flags, size_t counts[KVT_FLAG_COUNT])
+{
+    for (int i = 0; i < KVT_FLAG_COUNT; i++)
+        counts[i] += flags >> i & 1;
+}
+
+/* The warnings that flags give. */
+static inline void study_warn_flags(struct kvt_writer *writer, const size_t counts[KVT_FLAG_COUNT])
+{
+    study_warn(writer, counts[KVT_FLAG_PREFIX_CACHED] || counts[KVT_FLAG_RETRIED],
+               "latency_contaminated");
+    study_warn(writer, counts[KVT_FLAG_PROMPT_TRUNCATED] > 0, "prompt_truncated");
+    study_warn(writer, counts[KVT_FLAG_PROMPT_LONGER] > 0, "prompt_longer");
+}
+
 enum { STUDY_NOOP_PAIRS = 20 };
 
 /* Every text is the reference's, and nothing shows that the budget was applied. */
@@ -161,13 +194,6 @@ static inline bool study_failures_hidden(const struct kvt_observations *table,
             return true;
     }
     return false;
-}
-
-/* A warning code in an array, if it applies. */
-static inline void study_warn(struct kvt_writer *writer, bool applies, const char *code)
-{
-    if (applies)
-        kvt_write_string(writer, code);
 }
 
 #endif

@@ -373,6 +373,52 @@ fails 2 'a gauge is honest for one request at a time' kvt-infer -c "$scratch/gau
 entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
 
+# --- contamination: flags of a response reach the statistics, the verdict and the report ---
+script clean <<'END'
+head 200
+token a
+finish stop
+usage 985 1
+END
+script cached <<'END'
+head 200
+token a
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":985,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":64}}}
+END
+script cut <<'END'
+head 200
+token a
+finish stop
+usage 512 1
+END
+script cut.2 <<'END'
+json 503 {"error":{"message":"busy"}}
+END
+jq --arg u "$mock/s" '.engine.endpoints = {"1": ($u + "/clean"), "0.5": ($u + "/cached"), "0.2": ($u + "/cut")}' "$scratch/grid.json" >"$scratch/flags.json"
+kvt-infer -c "$scratch/flags.json" "$scratch/entries" 2>/dev/null | kvt-score | kvt-stats | kvt-transition >"$scratch/stream"
+flags_of() { # KIND FILTER
+    jq -c "select(.kind==\"$1\" and .kv_budget==$2) | $3" "$scratch/stream" | sort -u | tr '\n' ' '
+}
+is 'bin_stats count the flags' "$(flags_of bin_stats 1 .flags)$(flags_of bin_stats 0.5 .flags)$(flags_of bin_stats 0.2 '[.bin_idx,.flags]')" \
+    '{} {"prefix_cached":4} [0,{"prompt_truncated":4}] [1,{"retried":1,"prompt_truncated":4}] [2,{"prompt_truncated":4}] '
+is 'pair_stats too' "$(flags_of pair_stats 0.5 .flags)$(flags_of pair_stats 0.2 '[.bin_idx,.flags]')" \
+    '{"prefix_cached":4} [0,{"prompt_truncated":4}] [1,{"retried":1,"prompt_truncated":4}] [2,{"prompt_truncated":4}] '
+warned='.warnings | map(select(. == ("latency_contaminated", "prompt_truncated", "prompt_longer")))'
+for kind in bin_stats pair_stats transition; do
+    is "$kind warns" "$(flags_of $kind 0.5 "$warned") $(flags_of $kind 0.2 "select(.bin_idx != 1) | $warned")" \
+        "[\"latency_contaminated\"]  $([ $kind = transition ] && echo '["latency_contaminated","prompt_truncated"]' || echo '["prompt_truncated"]') "
+done
+is 'contaminated latencies make no ratio, cut prompts still do' "$(flags_of pair_stats 0.5 .latency_ratio)$(flags_of pair_stats 0.2 .latency_ratio.n)" 'null 3 4 '
+ok 'the records keep the contract' kvt-lint <(grep -v '"kind":"entry"' "$scratch/stream")
+kvt-render report <"$scratch/stream" >"$scratch/report"
+is 'the report counts per budget and bin' "$(grep -E '^\| (prompt |asked more)' "$scratch/report" | cut -d'|' -f2-5)" \
+    "$(printf '%s\n' ' prompt taken from a prefix cache | 0 · 0 · 0 = 0 | 4 · 4 · 4 = 12 | 0 · 0 · 0 = 0 ' ' asked more than once | 0 · 0 · 0 = 0 | 0 · 0 · 0 = 0 | 0 · 1 · 0 = 1 ' ' prompt shorter than the entry | 0 · 0 · 0 = 0 | 0 · 0 · 0 = 0 | 4 · 4 · 4 = 12 ')"
+like 'and warns in words' "$(cat "$scratch/report")" '12 requests, prompt shorter than the entry. The server may have cut them without a word'
+is 'and under the verdict' "$(grep -c 'Note: the server counted far fewer prompt tokens' "$scratch/report")" 1
+is 'the summary has them' "$(kvt-render summary <"$scratch/stream" | jq -c '[.studies[0].runs[].bins[0].flags]')" '[{},{},{"prefix_cached":4},{"prompt_truncated":4}]'
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" "$scratch/entries" 2>/dev/null | kvt-score | kvt-stats | kvt-render report >"$scratch/report"
+like 'a clean run says that too' "$(cat "$scratch/report")" 'Contamination: no request is flagged'
+
 # --- secrets ---
 key=sk-very-secret-key-42
 script leaky.1 <<END

@@ -21,6 +21,8 @@ jq -c 'if .kind == "response" and .bin_idx == 1 then
     elif .kind == "response" and .bin_idx == 4 and .kv_budget == 0.2 then
         .response.text = null | .error = {type: "TIMEOUT", status: null, message: "it'"'"'s late", retryable: true}
         | .score.value = null | .failure = {failure_type: "TIMEOUT", class: "infrastructure", message: "it'"'"'s late"}
+    elif .kind == "response" and .bin_idx == 3 then .telemetry.flags = ["prefix_cached"]
+    elif .kind == "bin_stats" and .bin_idx == 3 then .flags = {prefix_cached: 8}
     else . end' "$golden_stream" >"$stream"
 ok "the manifest keeps the contract" kvt-lint "$manifest"
 ok "so does the stream" kvt-lint "$stream"
@@ -32,7 +34,7 @@ is "row counts" "$(for t in $tables; do sql "SELECT '$t', count(*) FROM $t"; don
 is "references hold" "$(sql 'PRAGMA foreign_key_check')" ''
 is "the file is sound" "$(sql 'PRAGMA integrity_check')" ok
 is "write-ahead log" "$(sql 'PRAGMA journal_mode')" wal
-is "schema_version" "$(sql 'SELECT max(version) FROM schema_version')" 1
+is "schema_version" "$(sql 'SELECT max(version) FROM schema_version')" 2
 is "every table is STRICT" "$(sql "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'")" ''
 
 # --- the blueprint's columns
@@ -119,6 +121,13 @@ is "verdicts" "$(sql 'SELECT kv_budget, verdict FROM verdicts')" "$(jq -r 'selec
 is "lost_answers" "$(sql 'SELECT count(*) FROM lost_answers')" \
     "$(jq -n '[inputs | select(.kind == "response")] | group_by(.entry_id) | map((map(select(.reference)) | .[0].score.value) as $full
         | map(select((.reference | not) and .score.value != null and .score.value < $full)) | length) | add' "$stream")"
+
+# --- a database of the schema before this one
+cp "$database" "$folder/old.sqlite"
+sqlite3 "$folder/old.sqlite" 'ALTER TABLE telemetry DROP COLUMN flags_json; ALTER TABLE bin_stats DROP COLUMN flags_json; UPDATE schema_version SET version = 1'
+ok "gets the columns it lacks" scripts/import-db "$folder/old.sqlite" "$manifest" "$stream"
+is "and the values" "$(sqlite3 "$folder/old.sqlite" "SELECT count(*) FROM telemetry WHERE flags_json = '[\"prefix_cached\"]'; SELECT max(version) FROM schema_version" | tr '\n' ' ')" \
+    "$(jq -c 'select(.kind == "response" and (.telemetry.flags // [] | length > 0))' "$stream" | wc -l) 2 "
 
 # --- again
 dump() { sql .dump | sha256sum; }

@@ -49,6 +49,11 @@ static const struct {
     {"budget_unproven", "nothing shows that the budget was applied to every request"},
     {"budget_contradicted", "the server's own count contradicts the budget for some requests"},
     {"latency_contaminated", "latencies include retries, waiting or prefix-cache hits"},
+    {"prompt_truncated",
+     "the server counted far fewer prompt tokens than some entries have: it may have cut them "
+     "without a word, and their bin is then not their length"},
+    {"prompt_longer", "the server counted far more prompt tokens than some entries have: another "
+                      "template or tokenizer than the one the bins were made with"},
     {"missing_rows", "some entries were not answered in both runs"},
     {"duplicate_requests", "some requests came more than once; one of each counts"},
     {"unequal_repeats", "entries were not repeated equally often"},

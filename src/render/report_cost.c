@@ -57,6 +57,79 @@ static void noise_lines(struct kvt_report *report)
     kvt_buffer_text(report->out, ".\n\n");
 }
 
+/* One row per flag: its counts per bin, shortest first, and their sum, for each budget. */
+static void flag_rows(struct kvt_report *report, const char *flag, const char *meaning)
+{
+    struct kvt_buffer *out = report->out;
+    char path[48];
+    snprintf(path, sizeof path, "flags.%s", flag);
+    kvt_buffer_printf(out, "| %s |", meaning);
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        const struct kvt_arm *arm = report->study->arms[i];
+        if (!kvt_arm_shown(arm))
+            continue;
+        for (size_t b = 0; b < report->study->n_bins; b++) {
+            double n = kvt_cell_stat(kvt_arm_cell(arm, b), path);
+            kvt_buffer_printf(out, " %s%.0f", b ? "\xc2\xb7 " : "", n > 0 ? n : 0);
+        }
+        kvt_buffer_printf(out, " = %.0f |", kvt_arm_sum(arm, path));
+    }
+    kvt_buffer_byte(out, '\n');
+}
+
+/* Requests that do not measure what they seem to (kvt-stream(5), telemetry.flags). */
+static void flag_lines(struct kvt_report *report)
+{
+    static const struct {
+        const char *flag, *meaning, *remedy;
+    } rows[] = {
+        {"prefix_cached", "prompt taken from a prefix cache",
+         "Their latencies are left out of the ratios. Switch the server's prefix cache off, or ask "
+         "with --bust-prefix-cache."},
+        {"retried", "asked more than once", "Their latencies are left out of the ratios."},
+        {"prompt_truncated", "prompt shorter than the entry",
+         "The server may have cut them without a word: their scores do not belong to the length of "
+         "their bin. Raise the server's context size."},
+        {"prompt_longer", "prompt longer than the entry",
+         "Another chat template or tokenizer than the one the bins were made with."},
+    };
+    enum { N = sizeof rows / sizeof *rows };
+    struct kvt_buffer *out = report->out;
+    double counts[N] = {0}, total = 0;
+    bool known = false;
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        const struct kvt_arm *arm = report->study->arms[i];
+        for (size_t b = 0; b < arm->n_cells; b++)
+            known = known || kvt_json_get(arm->cells[b].stats, "flags");
+        for (size_t r = 0; r < N; r++) {
+            char path[48];
+            snprintf(path, sizeof path, "flags.%s", rows[r].flag);
+            double n = kvt_arm_sum(arm, path);
+            counts[r] += n;
+            total += n;
+        }
+    }
+    if (!known)
+        return;
+    if (!(total > 0)) {
+        kvt_buffer_text(out, "Contamination: no request is flagged.\n\n");
+        return;
+    }
+    kvt_buffer_text(out,
+                    "Contamination: **some requests do not measure what they seem to.** Counts "
+                    "per bin, shortest first, and their sum.\n\n");
+    kvt_report_arm_header(report, "flag");
+    for (size_t r = 0; r < N; r++)
+        if (counts[r] > 0)
+            flag_rows(report, rows[r].flag, rows[r].meaning);
+    kvt_buffer_byte(out, '\n');
+    for (size_t r = 0; r < N; r++)
+        if (counts[r] > 0)
+            kvt_buffer_printf(out, "- %.0f requests, %s. %s\n", counts[r], rows[r].meaning,
+                              rows[r].remedy);
+    kvt_buffer_byte(out, '\n');
+}
+
 void kvt_report_proof(struct kvt_report *report)
 {
     struct kvt_buffer *out = report->out;
@@ -76,6 +149,7 @@ void kvt_report_proof(struct kvt_report *report)
              "describe a full cache.\n\n");
     preflight_lines(report);
     noise_lines(report);
+    flag_lines(report);
 }
 
 /* " 212 ms (p95 240 ms) |" */

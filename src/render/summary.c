@@ -36,7 +36,7 @@ static json_t *cell_summary(const struct kvt_cell *cell, size_t bin)
         "n",        "n_scored",  "acc_mean",     "acc_ci_low",        "acc_ci_high",
         "acc_std",  "fail_rate", "fail_ci_low",  "fail_ci_high",      "lat_p50",
         "ttft_p50", "itl_p50",   "kv_bytes_p50", "kv_peak_bytes_p50", "kept_ratio_p50",
-        NULL};
+        "flags",    NULL};
     static const char *const pair[] = {"n_pairs",
                                        "delta_mean",
                                        "delta_ci_low",

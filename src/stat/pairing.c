@@ -129,7 +129,7 @@ enum { MEANS = 10 };
 static void add_telemetry(struct kvt_pair *pair, const struct kvt_observation *a,
                           const struct kvt_observation *k, double counts[MEANS])
 {
-    bool clean = !a->contaminated && !k->contaminated;
+    bool clean = !kvt_observation_contaminated(a) && !kvt_observation_contaminated(k);
     double none = NAN;
     add_mean(&pair->latency1, clean ? a->latency : none, &counts[0]);
     add_mean(&pair->latencyk, clean ? k->latency : none, &counts[1]);
@@ -190,6 +190,7 @@ static size_t make_pair(const struct kvt_observation *a, size_t n_a,
             pair->typek = y->failure;
         pair->changed |= x->answer_hash != y->answer_hash;
         pair->same_text &= x->text_hash == y->text_hash;
+        pair->flags |= x->flags | y->flags;
         add_telemetry(pair, x, y, counts);
     }
     if (n) {

@@ -45,6 +45,7 @@ struct kvt_pair {
     uint32_t type1, typek; /* failure type of the first failing repeat */
     bool changed;          /* some answer differs from the reference's */
     bool same_text;        /* every raw text is the reference's */
+    uint8_t flags;         /* of either run: enum kvt_flag */
     bool has_control;      /* the entry has a control run too */
     bool control_changed;
     double sb;                                           /* control's score */

@@ -93,6 +93,7 @@ const struct kvt_contract_member kvt_contract_members[] = {
     {"response", "telemetry.cached_tokens", "integer?", "prompt tokens the server took from a prefix cache"},
     {"response", "telemetry.started_at", "string?", "UTC date of the last attempt"},
     {"response", "telemetry.peak_mem_mb", "number?", "sampled by --mem-probe, MiB"},
+    {"response", "telemetry.flags", "[array]", "signs that the request does not measure what it seems to"},
     {"response", "telemetry.kv.prompt_tokens", "number?", "cache entries of the whole prompt"},
     {"response", "telemetry.kv.kept_tokens", "number?", "cache entries after compression, mean over layers and KV heads"},
     {"response", "telemetry.kv.kept_per_layer", "array?", "the same per layer"},
@@ -123,6 +124,7 @@ const struct kvt_contract_member kvt_contract_members[] = {
     {"bin_stats", "mem_source", "string?", "where memory figures come from"},
     {"bin_stats", "kv_bytes_p50", "number?", "median KV bytes held"},
     {"bin_stats", "kept_ratio_p50", "number?", "median kept / prompt"},
+    {"bin_stats", "flags", "[object]", "responses by contamination flag"},
 
     {"pair_stats", "run_id", "string", "run compared with the reference"},
     {"pair_stats", "kv_budget", "number", "budget"},
@@ -155,6 +157,7 @@ const struct kvt_contract_member kvt_contract_members[] = {
     {"pair_stats", "kv_peak_ratio", "object?", "of the KV bytes at the peak"},
     {"pair_stats", "attribution", "object?", "how much of the drop failures could explain"},
     {"pair_stats", "coverage", "object", "pairs missing, and why"},
+    {"pair_stats", "flags", "[object]", "pairs by contamination flag of either side"},
     {"pair_stats", "noop_suspected", "boolean", "identical answers and no proof: the budget may not be applied"},
 
     {"transition", "run_id", "string", "run judged"},
@@ -207,9 +210,11 @@ void kvt_contract_end(struct kvt_contract_state *state)
     free(state);
 }
 
+/* Brackets around a type: the member may be absent. */
 static bool matches(const json_t *value, const char *type)
 {
-    size_t length = strcspn(type, "?");
+    type += *type == '[';
+    size_t length = strcspn(type, "?]");
     if (json_is_null(value))
         return type[length] == '?';
     if (strncmp(type, "string", length) == 0)
@@ -233,6 +238,8 @@ static int check_members(const json_t *record, const char *kind, struct kvt_erro
         if (strcmp(member->kind, kind) != 0)
             continue;
         const json_t *value = kvt_json_get(record, member->path);
+        if (!value && member->type[0] == '[')
+            continue;
         if (!value)
             return kvt_fail(error, KVT_DATA, "%s without member %s", kind, member->path);
         if (!matches(value, member->type))

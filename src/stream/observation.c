@@ -189,6 +189,44 @@ const char *kvt_applied_name(enum kvt_applied applied)
     return applied_names[applied];
 }
 
+static const char *const flag_names[KVT_FLAG_COUNT] = {[KVT_FLAG_PREFIX_CACHED] = "prefix_cached",
+                                                       [KVT_FLAG_RETRIED] = "retried",
+                                                       [KVT_FLAG_PROMPT_TRUNCATED] =
+                                                           "prompt_truncated",
+                                                       [KVT_FLAG_PROMPT_LONGER] = "prompt_longer"};
+
+const char *kvt_flag_name(enum kvt_flag flag)
+{
+    return flag_names[flag];
+}
+
+bool kvt_observation_contaminated(const struct kvt_observation *item)
+{
+    return (item->flags & (1U << KVT_FLAG_PREFIX_CACHED | 1U << KVT_FLAG_RETRIED)) != 0;
+}
+
+static void raise_flag(struct kvt_observation *item, enum kvt_flag flag)
+{
+    item->flags = (uint8_t)(item->flags | 1U << flag);
+}
+
+/* Names this table does not know are other people's: they stay on the record. */
+static int read_flags(struct kvt_observation *item, const struct kvt_member *member,
+                      struct kvt_error *error)
+{
+    json_t *list = kvt_json_parse(member->value, member->value_length, NULL, error);
+    if (!list)
+        return -1;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        for (int flag = 0; name && flag < KVT_FLAG_COUNT; flag++)
+            if (strcmp(name, flag_names[flag]) == 0)
+                raise_flag(item, (enum kvt_flag)flag);
+    }
+    json_decref(list);
+    return 0;
+}
+
 static int read_kv(struct kvt_observations *table, struct kvt_observation *item,
                    const struct kvt_member *member, struct kvt_error *error)
 {
@@ -223,9 +261,14 @@ static int read_telemetry(struct kvt_observations *table, struct kvt_observation
         double number;
         if (read_number(member, &number, "telemetry.attempts or cached_tokens", error) != 0)
             return -1;
-        item->contaminated |= number > (is_key(member, "attempts") ? 1 : 0);
+        if (is_key(member, "attempts") && number > 1)
+            raise_flag(item, KVT_FLAG_RETRIED);
+        if (is_key(member, "cached_tokens") && number > 0)
+            raise_flag(item, KVT_FLAG_PREFIX_CACHED);
         return 0;
     }
+    if (is_key(member, "flags"))
+        return is_null(member) ? 0 : read_flags(item, member, error);
     return read_rows(rows, item, member, error) < 0 ? -1 : 0;
 }
 

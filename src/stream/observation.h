@@ -41,6 +41,18 @@ enum kvt_applied {
     KVT_APPLIED_COUNT,
 };
 
+/*
+ * Signs that a request does not measure what it seems to (kvt-stream(5), telemetry.flags); bits of
+ * kvt_observation.flags, in the order of kvt_flag_name.
+ */
+enum kvt_flag {
+    KVT_FLAG_PREFIX_CACHED,    /* a prefix cache answered part of the prompt */
+    KVT_FLAG_RETRIED,          /* more than one attempt */
+    KVT_FLAG_PROMPT_TRUNCATED, /* the server counted far fewer tokens than the entry has */
+    KVT_FLAG_PROMPT_LONGER,    /* or far more */
+    KVT_FLAG_COUNT,
+};
+
 /* Real members are NaN when the record has null or nothing. Times in seconds, sizes in bytes. */
 struct kvt_observation {
     uint32_t run;                  /* index into runs */
@@ -49,7 +61,7 @@ struct kvt_observation {
     uint32_t memory_source;        /* telemetry.kv.source */
     int32_t bin, repeat;
     uint8_t outcome, applied;
-    bool contaminated;     /* prefix cache or retries: latency is not this request's own */
+    uint8_t flags;         /* bit i: enum kvt_flag */
     bool finish_known;     /* response.finish_reason is there */
     uint32_t unobservable; /* bit i: failures of type table->unobservable[i] cannot be seen */
     double score;          /* 0..1 */
@@ -110,6 +122,9 @@ const char *kvt_observations_name(const struct kvt_observations *table, uint32_t
 void kvt_names_rehash(struct kvt_names *names, size_t n_slots);
 uint32_t kvt_observations_intern(struct kvt_observations *table, const char *text, size_t length);
 const char *kvt_applied_name(enum kvt_applied applied);
+const char *kvt_flag_name(enum kvt_flag flag);
+/* A prefix cache or a retry: the latency is not this request's own. */
+bool kvt_observation_contaminated(const struct kvt_observation *item);
 /* Writes run_id, exp_group_id, model_name, task, kv_policy, kv_budget, budget_unit. */
 void kvt_observations_write_names(struct kvt_writer *writer, const struct kvt_observations *table,
                                   const struct kvt_run *run, uint32_t task);

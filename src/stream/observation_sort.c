@@ -148,6 +148,7 @@ static int by_content(const struct kvt_observation *x, const struct kvt_observat
     order = order ? order : (x->text_hash > y->text_hash) - (x->text_hash < y->text_hash);
     order = order ? order : (x->answer_hash > y->answer_hash) - (x->answer_hash < y->answer_hash);
     order = order ? order : (x->applied > y->applied) - (x->applied < y->applied);
+    order = order ? order : (x->flags > y->flags) - (x->flags < y->flags);
     order = order ? order : name_order(x->cluster, y->cluster);
     return order ? order
                  : (x->request_hash > y->request_hash) - (x->request_hash < y->request_hash);
