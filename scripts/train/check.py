@@ -76,7 +76,8 @@ def main():
     for name in ("recall.gguf", "recall.jsonl"):
         data = (EXAMPLE / name).read_bytes()
         assert len(data) < MOST_BYTES, name
-        assert hashlib.sha256(data).hexdigest() in readme, f"{name} is not the one in README.md"
+        line = f"{hashlib.sha256(data).hexdigest()}  examples/recall/{name} ({len(data):,} bytes)"
+        assert line in readme, f"{name} is not the one in README.md"
     print(f"{len(rows)} rows, {len(vocab.tokens)} tokens: as they should be")
 
 
