@@ -57,6 +57,22 @@
 --   run base_url                         runs.base_url
 --   run model_name                       runs.model_name
 --   run created_at                       runs.created_at
+--   preflight probe_id                   -  its effect is on each row: telemetry.kv_applied
+--   preflight applied                    -
+--   preflight evidence                   -
+--   preflight entries                    -
+--   preflight starved_entries            -
+--   preflight starved_changed            -
+--   preflight aa_changed                 -
+--   preflight starved_logprob_gap        -
+--   preflight aa_logprob_gap             -
+--   preflight kv_budget                  -
+--   preflight budget_unit                -
+--   preflight kept_ratio                 -
+--   preflight engine_name                -
+--   preflight model_name                 -
+--   preflight created_at                 -
+--   preflight text                       -
 --   response request_id                  requests.request_id
 --   response run_id                      requests.run_id
 --   response entry_id                    requests.entry_id
@@ -64,6 +80,9 @@
 --   response token_len                   requests.token_len
 --   response kv_policy                   -  the run's
 --   response kv_budget                   -  the run's
+--   response budget_unit                 -  the run's
+--   response reference                   -  the run's
+--   response replicate                   -  the run's
 --   response repeat                      requests.repeat
 --   response answers                     -  the entry's (examples.answers_json if no entry is there)
 --   response cluster                     -  the entry's (examples.cluster if no entry is there)
@@ -81,14 +100,19 @@
 --   response telemetry.latency_s         telemetry.latency_s
 --   response telemetry.ttfb_s            telemetry.ttfb_s
 --   response telemetry.ttft_s            telemetry.ttft_s
+--   response telemetry.ttft_of           -  in telemetry.notes_json, with what else has no column
+--   response telemetry.first_event_s     -
+--   response telemetry.first_reasoning_s -
 --   response telemetry.prefill_s         telemetry.prefill_s
 --   response telemetry.decode_s          telemetry.decode_s
+--   response telemetry.phase_source      -
 --   response telemetry.itl_p50_s         telemetry.itl_p50_s
 --   response telemetry.itl_p95_s         telemetry.itl_p95_s
 --   response telemetry.attempts          telemetry.attempts
 --   response telemetry.wait_s            telemetry.wait_s
 --   response telemetry.cached_tokens     telemetry.cached_tokens
 --   response telemetry.started_at        telemetry.started_at
+--   response telemetry.in_flight         -
 --   response telemetry.peak_mem_mb       telemetry.peak_mem_mb
 --   response telemetry.flags             telemetry.flags_json
 --   response telemetry.kv.prompt_tokens  telemetry.kv_prompt_tokens
@@ -100,6 +124,8 @@
 --   response telemetry.kv.full_bytes     telemetry.kv_full_bytes
 --   response telemetry.kv.source         telemetry.kv_source
 --   response telemetry.kv.applied        telemetry.kv_applied
+--   response telemetry.kv.gauge          -  what it says is in kv_bytes and kv_peak_bytes
+--   response telemetry.probe             -
 --   response error                       responses.error_json
 --   response score                       scores.score_json
 --   response score.metric                scores.metric

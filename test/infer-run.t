@@ -25,6 +25,7 @@ run() {
     shift
     status=0
     kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" || status=$?
+    keep_stream
 }
 # What the server was asked, in order: "question budget", one a line.
 asked_of() {
@@ -140,6 +141,7 @@ finish stop
 usage 100 3
 END
 entries 6 | kvt-infer -c "$settings" -u "$mock/s/probed" --latency-probe=1 2>/dev/null >"$scratch/stream"
+keep_stream
 is 'a latency probe on the first entry of each bin' "$(jq -r 'select(.kind=="response") | if .telemetry.probe then .telemetry.probe.completion_tokens else "-" end' "$scratch/stream" | tr '\n' ' ')" '3 3 3 - - - '
 is 'asks for a forced length' "$(jq -c 'select(.name=="probed").body | select(.ignore_eos) | [.max_tokens, .ignore_eos]' "$requests" | sort | uniq -c | tr -s ' ')" ' 3 [64,true]'
 is 'right after the answer itself' "$(jq -r 'select(.name=="probed").body | "\(.messages[0].content | ltrimstr("question "))\(.ignore_eos // "")"' "$requests" | head -n 4 | tr '\n' ' ')" '0 0true 1 1true '
@@ -357,6 +359,7 @@ like 'and what is not' "$(cat "$scratch/out")" 'no +usage.kv_cache in a stream'
 # --- memory ---
 jq '.kv.geometry = {n_layers: 2, n_kv_heads: 2, head_dim: 8, bytes_per_value: 2} | .kv.budgets = [0.5]' "$scratch/grid.json" >"$scratch/geometry.json"
 kvt-infer -c "$scratch/geometry.json" -u "$mock/s/ignore" "$scratch/fewer" >"$scratch/stream" 2>/dev/null
+keep_stream
 is 'bytes by geometry where nothing is reported' "$(jq -c 'select(.kind=="response" and .replicate=="a" and .entry_id=="e0") | [.kv_budget, .telemetry.kv.source, .telemetry.kv.bytes, .telemetry.kv.full_bytes]' "$scratch/stream" | tr '\n' ' ')" '[1,"analytic",128000,128000] [0.5,"analytic",64000,128000] '
 kvt-infer -c "$scratch/geometry.json" -u "$mock/s/honest" "$scratch/fewer" 2>/dev/null | jq -r 'select(.kind=="response").telemetry.kv.source' | sort -u >"$scratch/out"
 is 'what the server reports comes first' "$(cat "$scratch/out")" reported
@@ -368,9 +371,11 @@ printf 'head-close 200 text/plain\nraw vllm:cache_config_info{block_size="16",nu
 jq --arg u "$mock/s/metrics" '.kv.budgets = [1.0] | .kv.replicates = 1 | .engine.gauge_url = $u | .engine.gauge = "auto"' "$scratch/geometry.json" >"$scratch/gauge.json"
 cp "$scripts/slow" "$scripts/gauged"
 entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" >"$scratch/stream" 2>/dev/null
+keep_stream
 is 'bytes by the server'"'"'s gauge: half of 1600 tokens of 128 bytes' "$(jq -c 'select(.kind=="response").telemetry.kv | [.source, .bytes, .gauge.name, .gauge.before, .gauge.peak]' "$scratch/stream")" '["gauge",102400,"vllm:kv_cache_usage_perc",0.25,0.75]'
 fails 2 'a gauge is honest for one request at a time' kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" --concurrency=2 "$scratch/fewer"
 entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
+keep_stream
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
 
 # --- contamination: flags of a response reach the statistics, the verdict and the report ---
@@ -498,4 +503,5 @@ if command -v openssl >/dev/null; then
 else
     skip 'TLS certificates' 'no openssl(1)'
 fi
+is 'every member written is documented' "$(undocumented)" ''
 done_testing

@@ -456,4 +456,5 @@ stops unreachable 'http://127.0.0.1:1/s/unreachable cannot be reached: .*--base-
 END
 mock=$mock_real
 is 'unreachable: at once, not after retries' "$(grep -c . "$scratch/messages")" 1
+is 'every member written is documented' "$(undocumented)" ''
 done_testing

@@ -9,6 +9,8 @@
 #   stops NAME REGEX [OPTION...]
 #                         the same, but the stage must stop with exit 3, no response, and this message
 #   asked NAME            how often a script was asked for
+#   undocumented          members that kvt-infer wrote into the streams kept so far (keep_stream; play
+#                         keeps its own) and kvt-stream(5) does not name, one a line
 
 scripts=$scratch/scripts
 requests=$scratch/requests
@@ -46,6 +48,7 @@ play() {
     status=0
     ${INFER_WRAPPER:-} kvt-infer -c "$settings" -u "$mock/s/$name" "$@" "$entry" >"$scratch/stream" 2>"$scratch/messages" || status=$?
     grep '"kind":"response"' "$scratch/stream" >"$scratch/record" || true
+    keep_stream
     # What a sanitizer or valgrind finds is a failure of the scenario, whatever the record says.
     if grep -E 'Sanitizer|runtime error|== Invalid|definitely lost: [1-9]' "$scratch/messages" >"$scratch/record.bad"; then
         mv "$scratch/record.bad" "$scratch/record"
@@ -68,4 +71,26 @@ stops() {
     is "$name: exit 3" "$status" 3
     is "$name: no record" "$(cat "$scratch/record")" ''
     like "$name: the remedy" "$(cat "$scratch/messages")" "$regex"
+}
+
+keep_stream() {
+    cat "$scratch/stream" >>"$scratch/written"
+}
+
+undocumented() {
+    kvt-lint --contract >"$scratch/contract"
+    # Members of an object that the table gives as a whole are named in its description.
+    jq -rn --rawfile contract "$scratch/contract" --rawfile page "$root/src/kvt-stream.5" '
+        [$contract | split("\n")[] | select(. != "") | split("\t") | {key: "\(.[0]) \(.[1])", value: .[2]}] | from_entries as $known
+        | reduce (inputs | select(.kind | IN("run", "preflight", "response", "meta"))
+            | .kind as $kind | path(..) | select(length > 0 and all(.[]; type == "string")) | "\($kind) \(join("."))") as $name ({}; .[$name] = true)
+        | keys[] | select(endswith(" kind") | not) | . as $name
+        | select($known[$name] == null)
+        | select([$known | keys[] | select(startswith($name + "."))] | length == 0)
+        | select((test("^(run kv|response (meta|response.raw)|meta (settings|records_in|records_out))\\.")) | not)
+        | (split(".") | last) as $last
+        | select((startswith("response error.") and ($page | contains("{type, status, message, retryable}")) and ($last | IN("type", "status", "message", "retryable"))) | not)
+        | select((startswith("response telemetry.kv.gauge.") and ($page | contains("{name, before, last, peak}")) and ($last | IN("name", "before", "last", "peak"))) | not)
+        | select((startswith("response telemetry.probe.") and ($known["response telemetry." + $last] != null or $last == "completion_tokens")) | not)' \
+        "$scratch/written"
 }
