@@ -17,10 +17,27 @@ struct coins {
 
 static unsigned popcount(uint64_t word)
 {
-    unsigned count = 0;
-    for (; word; word &= word - 1)
-        count++;
-    return count;
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* The next n < 64 coins, the first in the lowest bit. */
+static uint64_t toss(struct coins *coins, unsigned n)
+{
+    uint64_t bits = coins->word;
+    if (n > coins->left) {
+        uint64_t word = kvt_random_next(coins->random);
+        unsigned used = n - coins->left;
+        bits |= word << coins->left;
+        coins->word = word >> used;
+        coins->left = 64 - used;
+    } else {
+        coins->word >>= n;
+        coins->left -= n;
+    }
+    return bits & ((UINT64_C(1) << n) - 1);
 }
 
 /* Heads among the next n coins. */
@@ -48,37 +65,61 @@ static int descending_size(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Sum over every sign pattern of n <= KVT_FLIP_EXACT sizes. */
+enum { CHUNK = 8, PATTERNS = 1 << CHUNK };
+
+/*
+ * table[chunk * PATTERNS + pattern] is the sum of the chunk's sizes, with the sign of each given by
+ * a bit of the pattern: one addition then stands for CHUNK coins.
+ */
+static double *signed_sums(const double *sizes, size_t n, size_t chunks)
+{
+    double *table = kvt_alloc_array(chunks * PATTERNS, sizeof *table);
+    for (size_t c = 0; c < chunks; c++) {
+        const double *size = sizes + c * CHUNK;
+        double *sums = table + c * PATTERNS;
+        size_t width = n - c * CHUNK < CHUNK ? n - c * CHUNK : CHUNK;
+        sums[0] = 0;
+        for (size_t i = 0; i < width; i++)
+            sums[0] -= size[i];
+        for (size_t i = 0; i < width; i++)
+            for (size_t pattern = 0; pattern < (size_t)1 << i; pattern++)
+                sums[pattern | (size_t)1 << i] = sums[pattern] + 2 * size[i];
+    }
+    return table;
+}
+
+/* Sum over every sign pattern of n <= KVT_FLIP_EXACT <= 2 * CHUNK sizes. */
 static double exact_p(const double *sizes, size_t n, double observed, double tolerance)
 {
     size_t patterns = (size_t)1 << n, reached = 0;
+    double *table = signed_sums(sizes, n, (n + CHUNK - 1) / CHUNK);
     for (size_t pattern = 0; pattern < patterns; pattern++) {
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += pattern >> i & 1 ? sizes[i] : -sizes[i];
+        double sum = table[pattern % PATTERNS];
+        if (n > CHUNK)
+            sum += table[PATTERNS + pattern / PATTERNS];
         reached += sum >= observed - tolerance;
     }
+    free(table);
     return (double)reached / (double)patterns;
 }
 
-/* Sizes sorted descending are flipped as groups of equal size: only the number of heads matters. */
+/* `flips` random patterns; each takes n coins, one a size. */
 static double sampled_p(const double *sizes, size_t n, double observed, double tolerance,
                         struct kvt_random *random, size_t flips)
 {
     struct coins coins = {.random = random};
-    size_t reached = 0;
+    size_t reached = 0, chunks = (n + CHUNK - 1) / CHUNK;
+    unsigned last = (unsigned)(n - (chunks - 1) * CHUNK);
+    double *table = signed_sums(sizes, n, chunks);
     for (size_t f = 0; f < flips; f++) {
+        const double *sums = table;
         double sum = 0;
-        for (size_t i = 0; i < n;) {
-            size_t end = i + 1;
-            while (end < n && sizes[end] == sizes[i])
-                end++;
-            long m = (long)(end - i);
-            sum += sizes[i] * (double)(2 * heads(&coins, m) - m);
-            i = end;
-        }
+        for (size_t c = 1; c < chunks; c++, sums += PATTERNS)
+            sum += sums[toss(&coins, CHUNK)];
+        sum += sums[toss(&coins, last)];
         reached += sum >= observed - tolerance;
     }
+    free(table);
     return (1 + (double)reached) / ((double)flips + 1);
 }
 

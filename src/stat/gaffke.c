@@ -15,8 +15,6 @@ struct group {
 
 static const double huge_square = 1e36; /* |z|^2 at which the integral is complete */
 
-/* Equal differences share one factor of the characteristic function. Returns the number of groups.
- */
 enum { MOST_GROUPS = 1024 };
 
 /*
@@ -63,12 +61,15 @@ static double integrand(const struct group *groups, size_t n, double m, double t
             *large = 1;
             return 0;
         }
-        for (unsigned long k = groups[i].count; k > 0; k >>= 1) {
+        for (unsigned long k = groups[i].count;;) {
             if (k & 1) {
                 double next = re * a - im * b;
                 im = re * b + im * a;
                 re = next;
             }
+            k >>= 1;
+            if (k == 0)
+                break;
             double square = a * a - b * b;
             b *= 2 * a;
             a = square;
