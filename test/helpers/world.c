@@ -10,7 +10,7 @@
  * (0, 1) of the log length range is right in the reference with probability `right`. Compression
  * takes a right answer away with probability loss(t), of which the share fail(t) are failures, and
  * turns a wrong answer into a failure with probability lift(t). Churn C moves C of the answers each
- * way in both budgets.
+ * way in both budgets; with --control, half of that in every run, the two reference runs included.
  */
 #include "core/random.h"
 
@@ -107,6 +107,44 @@ static double wrong_loss(double t, int b)
     (void)t;
     return b < 1 ? 0 : b < 3 ? 0.45 : 0.85;
 }
+/* The mirror of failures-first: silent losses from bin 1, failures from bin 3, +.23 each. */
+static double mirror_share(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 0 : 0.5;
+}
+/* Silent losses of .41 of what does not fail from bin 1; from bin 3 .54 of all answers fail. */
+static double any_loss(double t, int b)
+{
+    (void)t;
+    return b < 1 ? 0 : b < 3 ? 0.41 : 0.54 + 0.46 * 0.41;
+}
+static double any_share(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 0 : 0.54 / (0.54 + 0.46 * 0.41);
+}
+static double any_lift(double t, int b)
+{
+    (void)t;
+    return b < 3 ? 0 : 0.54;
+}
+/* One bin apart, which is not yet "first": one kind of loss from bin 1, the other from bin 2. */
+static double one_loss(double t, int b)
+{
+    (void)t;
+    return b < 1 ? 0 : b < 2 ? 0.27 : 0.45;
+}
+static double wrong_one(double t, int b)
+{
+    (void)t;
+    return b < 2 ? 0 : 0.4;
+}
+static double failures_one(double t, int b)
+{
+    (void)t;
+    return b < 2 ? 1 : 0.6;
+}
 static double together_loss(double t, int b)
 {
     (void)t;
@@ -153,6 +191,11 @@ static const struct world worlds[] = {
     {"zone", .85, .1, zone_loss, zone_share, none, "failures in bins 1-2, collapse from bin 3"},
     {"failures-first", .85, .1, first_loss, fail_first, none, "failures two bins earlier"},
     {"wrong-first", .85, .1, wrong_loss, wrong_first, none, "wrong answers two bins earlier"},
+    {"wrong-first-23", .85, .1, first_loss, mirror_share, none, "the same, 23 points of each"},
+    {"wrong-first-any", .85, .1, any_loss, any_share, any_lift,
+     "the same, failures strike any answer"},
+    {"failures-one", .85, .1, one_loss, failures_one, none, "failures one bin earlier"},
+    {"wrong-one", .85, .1, one_loss, wrong_one, none, "wrong answers one bin earlier"},
     {"together", .85, .1, together_loss, half, none, "both from bin 2"},
     {"two-bins", .85, .1, two_bins, all, none, "20 points of failures in bins 2 and 3 only"},
     {"silent-lift", .5, .1, none, none, half, "wrong answers turn into failures, no loss"},
@@ -225,6 +268,23 @@ static double score_of(const struct setup *s, const struct draw *d, int right, i
     return fmin(1, fmax(0, round(value * 60) / 60));
 }
 
+/* Whether an answer is right and failed. */
+struct answer {
+    int right, failed;
+};
+
+/* The same answer after noise, which moves the same number of answers each way: C of all. */
+static struct answer churned(const struct setup *s, const struct draw *d, struct answer answer,
+                             double churn, double chance)
+{
+    double right = s->world->right;
+    if (chance < (answer.right ? churn / right : churn / (1 - right))) {
+        answer.right = !answer.right;
+        answer.failed = !answer.right && d->fail < s->world->base_fail;
+    }
+    return answer;
+}
+
 static void entry_lines(const struct setup *s, long set, long entry, long bin, long cluster,
                         const struct draw *d, double place)
 {
@@ -232,30 +292,29 @@ static void entry_lines(const struct setup *s, long set, long entry, long bin, l
     double t = ((double)bin + place) / (double)s->bins;
     int five = (int)(t * 5);
     double tokens = 256 * pow(2, 5 * t);
-    int right = d->right < w->right, failed = !right && d->fail < w->base_fail;
-    /* Each way the same number of answers moves: C of all. */
-    double away = s->churn / w->right, back = s->churn / (1 - w->right);
-    response(set, entry, bin, tokens, 1, "1", cluster, score_of(s, d, right, failed, d->noise[0]),
-             failed);
+    struct answer base = {d->right < w->right, d->right >= w->right && d->fail < w->base_fail};
+    struct answer reference = base;
+    /* Two runs of the full cache are as noisy as each other: no run is the one without noise. */
+    double churn = s->control ? s->churn / 2 : s->churn;
+    if (s->control)
+        reference = churned(s, d, base, churn, uniform());
+    response(set, entry, bin, tokens, 1, "1", cluster,
+             score_of(s, d, reference.right, reference.failed, d->noise[0]), reference.failed);
     /* A lost answer costs .53 of a point in F1-like scores: the edge stays at ten points. */
     double depth = s->f1 && strncmp(w->name, "edge", 4) == 0 ? 1 / 0.53 : 1;
     static const char *const names[] = {"b", "0.5", "0.2"};
     static const double budgets[] = {1, 0.5, 0.2};
     for (int k = s->control ? 0 : 1; k < 3; k++) {
-        int rk = right, fk = failed;
-        if (d->churn[k] < (right ? away : back)) {
-            rk = !right;
-            fk = !rk && d->fail < w->base_fail;
-        }
-        if (k == 2 && rk && d->lost < w->loss(t, five) * depth) {
-            rk = 0;
-            fk = d->share < w->share(t, five);
-        } else if (k == 2 && !rk && d->lift < w->lift(t, five)) {
-            fk = 1;
+        struct answer answer = churned(s, d, base, churn, d->churn[k]);
+        if (k == 2 && answer.right && d->lost < w->loss(t, five) * depth) {
+            answer.right = 0;
+            answer.failed = d->share < w->share(t, five);
+        } else if (k == 2 && !answer.right && d->lift < w->lift(t, five)) {
+            answer.failed = 1;
         }
         double noise = s->churn > 0 ? d->noise[k + 1] : d->noise[0];
         response(set, entry, bin, tokens, budgets[k], names[k], cluster,
-                 score_of(s, d, rk, fk, noise), fk);
+                 score_of(s, d, answer.right, answer.failed, noise), answer.failed);
     }
 }
 
