@@ -37,7 +37,7 @@ else
 quiet = @printf '  %-6s %s\n' $(1) $@;
 endif
 
-ROOMS := core stream config text token dataset http stat render engine
+ROOMS := core stream config text token dataset http stat study render engine
 PROGRAMS := kvt-bin kvt-infer kvt-score kvt-stats kvt-transition kvt-render kvt-import kvt-serve kvt-lint
 
 # Each program links its own rooms, highest first, and only the libraries they need.
@@ -47,9 +47,9 @@ ROOMS_kvt-infer := config http stream core
 LIBS_kvt-infer := -lcurl -ljansson -lm
 ROOMS_kvt-score := config text stream core
 LIBS_kvt-score := -ljansson -lpcre2-8 -lm
-ROOMS_kvt-stats := config stat stream core
+ROOMS_kvt-stats := study config stat stream core
 LIBS_kvt-stats := -ljansson -lm
-ROOMS_kvt-transition := config stat stream core
+ROOMS_kvt-transition := study config stat stream core
 LIBS_kvt-transition := -ljansson -lm
 ROOMS_kvt-render := config render stream core
 LIBS_kvt-render := -ljansson -lm
@@ -92,7 +92,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
 # Unit tests and test helpers may use any room.
-ALL_ROOM_LIBS := $(foreach room,engine render config text dataset token http stat stream core,$(BUILD)/lib$(room).a)
+ALL_ROOM_LIBS := $(foreach room,engine render study config text dataset token http stat stream core,$(BUILD)/lib$(room).a)
 $(BUILD)/test/%: test/unit/%.c test/unit/tap.h $(ALL_ROOM_LIBS) | directories
 	$(call quiet,test)$(CC) $(ALL_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
 $(BUILD)/helpers/%: test/helpers/%.c $(ALL_ROOM_LIBS) | directories
