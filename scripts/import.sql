@@ -52,6 +52,7 @@
 --   run budget_unit                      runs.budget_unit
 --   run reference                        runs.reference
 --   run replicate                        runs.replicate
+--   run sample                           -  what it asked is in requests
 --   run kv                               runs.kv_json
 --   run engine_name                      runs.engine_name
 --   run base_url                         runs.base_url

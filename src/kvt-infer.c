@@ -59,6 +59,8 @@ static const struct kvt_option options[] = {
      "kv.budget_unit"},
     {KVT_OPTION_CONFIG, 0, "replicates", 0, "N", "reference runs [2; 1 if the engine is kvt-serve]",
      "kv.replicates"},
+    {KVT_OPTION_CONFIG, 0, "noise-sample", 0, "N",
+     "or N entries per bin asked twice [3 if the engine is kvt-serve]", "kv.noise_sample"},
     {KVT_OPTION_CONFIG, 0, "repeats", 0, "N", "times each request is asked [1]",
      "decoding.repeats"},
     {KVT_OPTION_CONFIG, 'n', "max-tokens", 0, "N", "output cap [the entry's, else 128]",

@@ -147,6 +147,39 @@ is 'asks for a forced length' "$(jq -c 'select(.name=="probed").body | select(.i
 is 'right after the answer itself' "$(jq -r 'select(.name=="probed").body | "\(.messages[0].content | ltrimstr("question "))\(.ignore_eos // "")"' "$requests" | head -n 4 | tr '\n' ' ')" '0 0true 1 1true '
 is 'without changing its record' "$(jq -r 'select(.kind=="response" and .entry_id=="e0").request.max_tokens' "$scratch/stream")" 128
 
+# --- a sample for the noise floor ---
+run honest --replicates=1 --noise-sample=2 --journal "$scratch/sampled"
+is 'a noise sample asks the first entries of each bin twice' "$(jq -r 'select(.kind=="response" and .replicate=="b").entry_id' "$scratch/stream" | tr '\n' ' ')" 'e0 e1 e2 e3 e4 e5 '
+is 'its run says so' "$(jq -c 'select(.kind=="run") | [.replicate, .sample]' "$scratch/stream" | tr '\n' ' ')" '["a",null] ["a",null] ["b",2] ["a",null] '
+like 'and the summary' "$(cat "$scratch/messages")" '12 entries at 3 runs, 6 of them twice: 42 asked'
+kvt-score "$scratch/stream" | kvt-stats | kvt-transition >"$scratch/judged"
+is 'the statistics take it for the control' "$(jq -c 'select(.kind=="pair_stats" and .control) | [.n_pairs, .coverage.n_missing, .churn.n_text_changed, (.warnings | index("missing_rows"))]' "$scratch/judged" | sort -u)" '[2,2,0,null]'
+is 'and test churn on the entries that have one' "$(jq -c 'select(.kind=="pair_stats" and .kv_budget==0.2) | [.n_pairs, .churn.floor_n, .churn.floor_changed, (.churn.p_adj <= 1), (.warnings | index("no_control"))]' "$scratch/judged" | sort -u)" '[4,2,0,true,null]'
+kvt-render report "$scratch/judged" >"$scratch/report"
+like 'the report states the floor' "$(cat "$scratch/report")" 'Noise floor: 0% of the texts and 0% of the scores differ between identical full-cache runs \(6 of 12 entries asked twice\)'
+run honest --replicates=1 --noise-sample=2 --journal "$scratch/sampled" --offline
+is 'offline it is complete' "$status $(grep -c '"kind":"response"' "$scratch/stream")" '0 42'
+before=$(asked honest)
+run honest --replicates=2 --journal "$scratch/sampled"
+is 'a whole second run takes its answers over' "$(($(asked honest) - before)) $(jq -r 'select(.kind=="run").sample' "$scratch/stream" | sort -u)" '6 null'
+for k in 2 3 7 11 12 17 23 29; do
+    script flipping.$k <<'END'
+head 200
+token left
+finish stop
+END
+done
+script flipping <<'END'
+head 200
+token right
+finish stop
+END
+run flipping --replicates=1 --noise-sample=4 -b 1.0,0.5
+sed 's/"answers":\["a"\]/"answers":["right"]/' "$scratch/stream" | kvt-score | kvt-stats | kvt-transition | kvt-render report >"$scratch/report"
+differ=$(jq -s '[.[] | select(.kind=="response" and .reference)] | group_by(.entry_id) | map(select(.[0].response.text != .[1].response.text)) | length' "$scratch/stream")
+percent=$(awk -v n="$differ" 'BEGIN { p = 100 * n / 12; printf(p == int(p) ? "%d" : "%.1f", p) }')
+like 'a server that differs from itself is seen' "$differ: $(grep Noise "$scratch/report")" "^[1-9][0-9]*: Noise floor: $percent% of the texts and $percent% of the scores differ between identical full-cache runs \\(12 entries asked twice\\)"
+
 # --- the journal ---
 : >"$requests"
 journal=$scratch/journal

@@ -106,6 +106,11 @@ static void set_run_id(const struct kvt_grid *grid, struct kvt_run *run)
     kvt_sha256_field(&hash, grid->model);
     kvt_sha256_field(&hash, grid->engine_name);
     kvt_sha256_field(&hash, grid->salt);
+    if (run->sample) {
+        char sample[24];
+        snprintf(sample, sizeof sample, "sample %lld", run->sample);
+        kvt_sha256_field(&hash, sample);
+    }
     kvt_sha256_hex(&hash, run->run_id);
 }
 
@@ -145,6 +150,32 @@ static int add_run(struct kvt_grid *grid, const json_t *tree,
     return 0;
 }
 
+/*
+ * How the noise of identical runs is measured: by whole reference runs beside the first, or by a
+ * second one on a few entries of each bin. A deterministic engine has none, so there a sample is
+ * enough to assert it.
+ */
+static int read_replicates(const struct kvt_grid *grid, const json_t *tree, long long *replicates,
+                           long long *sample, struct kvt_error *error)
+{
+    enum { EMBEDDED_SAMPLE = 3 };
+    bool embedded = strcmp(grid->engine_name, "kvt-serve") == 0;
+    *replicates = kvt_json_integer(tree, "kv.replicates", -1);
+    *sample = kvt_json_integer(tree, "kv.noise_sample", -1);
+    if (*replicates > 1 && *sample > 0)
+        return kvt_fail(error, KVT_USAGE,
+                        "kv.noise_sample is for one reference run, and kv.replicates is %lld: "
+                        "leave one of them out",
+                        *replicates);
+    if (*sample < 0)
+        *sample = *replicates < 0 && embedded ? EMBEDDED_SAMPLE : 0;
+    if (*replicates < 0)
+        *replicates = embedded || *sample > 0 ? 1 : 2;
+    if (*replicates < 1 || *replicates > 15)
+        return kvt_fail(error, KVT_USAGE, "kv.replicates is %lld; it must be 1 to 15", *replicates);
+    return 0;
+}
+
 static int add_reference(struct kvt_grid *grid, const json_t *tree,
                          const struct kvt_grid_options *options, struct kvt_error *error)
 {
@@ -152,17 +183,19 @@ static int add_reference(struct kvt_grid *grid, const json_t *tree,
         .policy = "full", .budget = 1, .unit = FRACTION, .reference = true, .replicate = 'a'};
     if (add_run(grid, tree, options, &run, error) != 0)
         return -1;
-    long long replicates = kvt_json_integer(tree, "kv.replicates", -1);
-    if (replicates < 0)
-        replicates = strcmp(grid->engine_name, "kvt-serve") == 0 ? 1 : 2;
-    if (replicates < 1 || replicates > 15)
-        return kvt_fail(error, KVT_USAGE, "kv.replicates is %lld; it must be 1 to 15", replicates);
+    long long replicates, sample;
+    if (read_replicates(grid, tree, &replicates, &sample, error) != 0)
+        return -1;
     for (long long i = 1; i < replicates; i++) {
         run.replicate = (char)('a' + i);
         if (add_run(grid, tree, options, &run, error) != 0)
             return -1;
     }
-    return 0;
+    if (sample == 0)
+        return 0;
+    run.replicate = 'b';
+    run.sample = sample;
+    return add_run(grid, tree, options, &run, error);
 }
 
 static int check_budget(double budget, const char *unit, struct kvt_error *error)
@@ -360,6 +393,8 @@ void kvt_grid_run_record(const struct kvt_grid *grid, const struct kvt_run *run,
     kvt_member_string(&writer, "budget_unit", run->unit);
     kvt_member_bool(&writer, "reference", run->reference);
     kvt_member_string(&writer, "replicate", (char[]){run->replicate, '\0'});
+    if (run->sample)
+        kvt_member_integer(&writer, "sample", run->sample);
     kvt_write_key(&writer, "kv");
     if (run->reference) {
         kvt_write_object(&writer);

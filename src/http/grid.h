@@ -21,7 +21,8 @@ struct kvt_run {
     double budget;
     const char *unit; /* "fraction" or "tokens" */
     bool reference;
-    char replicate; /* 'a', 'b', ... */
+    char replicate;   /* 'a', 'b', ... */
+    long long sample; /* only entries of rank below this are asked; 0: all */
     size_t endpoint;
     json_t *extra; /* engine.extra_body, filled */
 };

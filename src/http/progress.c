@@ -38,9 +38,10 @@ static void add_runs(struct kvt_buffer *out, const struct kvt_grid *grid,
         const struct kvt_run *run = &grid->runs[i];
         char budget[KVT_NUMBER_SIZE];
         kvt_number_format(run->budget, budget);
-        kvt_buffer_printf(out, "  %s%s %zu/%zu", run->reference ? "full" : budget,
-                          run->replicate == 'b' ? "(b)" : "", tally->run_done[i],
-                          entries * (size_t)grid->repeats);
+        kvt_buffer_printf(out, "  %s%s %zu", run->reference ? "full" : budget,
+                          run->replicate == 'b' ? "(b)" : "", tally->run_done[i]);
+        if (!run->sample) /* how many a sample has is known at the end */
+            kvt_buffer_printf(out, "/%zu", entries * (size_t)grid->repeats);
     }
 }
 
@@ -58,8 +59,13 @@ void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *gri
     double elapsed = now - progress->start;
     if (tally->asked && elapsed > 0) {
         double rate = (double)tally->asked / elapsed;
-        size_t all = entries * grid->n_runs * (size_t)grid->repeats;
-        size_t done = tally->asked + tally->replayed + tally->missing;
+        size_t all = 0, done = tally->missing;
+        for (size_t i = 0; i < grid->n_runs; i++) {
+            if (grid->runs[i].sample)
+                continue;
+            all += entries * (size_t)grid->repeats;
+            done += tally->run_done[i];
+        }
         kvt_buffer_printf(&line, "  %.3g/s", rate);
         if (all > done)
             kvt_buffer_printf(&line, ", %.0f s left", (double)(all - done) / rate);
@@ -88,8 +94,15 @@ void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *
 {
     struct kvt_buffer line = {0}, failures = {0};
     kvt_progress_clear(progress);
-    kvt_buffer_printf(&line, "%zu entries at %zu runs: %zu asked, %zu from the journal", entries,
-                      grid->n_runs, tally->asked, tally->replayed);
+    size_t sampled = 0, repeated = 0;
+    for (size_t i = 0; i < grid->n_runs; i++) {
+        sampled += grid->runs[i].sample > 0;
+        repeated += grid->runs[i].sample > 0 ? tally->run_done[i] : 0;
+    }
+    kvt_buffer_printf(&line, "%zu entries at %zu runs", entries, grid->n_runs - sampled);
+    if (sampled)
+        kvt_buffer_printf(&line, ", %zu of them twice", repeated / (size_t)grid->repeats);
+    kvt_buffer_printf(&line, ": %zu asked, %zu from the journal", tally->asked, tally->replayed);
     kvt_tally_failures(tally, &failures);
     if (failures.length)
         kvt_buffer_printf(&line, ", failed: %s", failures.data);

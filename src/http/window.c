@@ -23,6 +23,7 @@ struct kvt_slot {
     bool noted;    /* all has ended; the record is due */
     bool ready;
     bool missing;        /* --offline, and not in the journal */
+    bool left_out;       /* the run asks a sample of the entries, without this one */
     uint64_t written_to; /* end of the record in the journal; it is shown once that is synced */
 };
 
@@ -278,6 +279,11 @@ static int make_slots(struct kvt_window *window, struct kvt_item *item, const js
         slot->run_index = i / (size_t)grid->repeats;
         slot->run = &grid->runs[slot->run_index];
         slot->repeat = (long)(i % (size_t)grid->repeats);
+        slot->left_out = slot->run->sample && rank >= slot->run->sample;
+        if (slot->left_out) {
+            slot->ready = true;
+            continue;
+        }
         slot->exchange.endpoint = slot->run->endpoint;
         slot->exchange.done = on_done;
         slot->exchange.context = slot;
@@ -299,6 +305,8 @@ static int dispatch(struct kvt_window *window, struct kvt_item *item, struct kvt
     kvt_grid_order(window->grid, item->entry.entry_id, order);
     for (size_t i = 0; i < item->n_slots && status == 0; i++) {
         struct kvt_slot *slot = &item->slots[order[i]];
+        if (slot->left_out)
+            continue;
         int taken = replay(window, slot, &held, error);
         if (taken < 0) {
             status = -1;
@@ -402,7 +410,7 @@ static bool emit_item(struct kvt_window *window, struct kvt_item *item)
         struct kvt_slot *slot = &item->slots[item->n_emitted];
         if (!slot->ready || slot->written_to > synced)
             return false;
-        if (!slot->missing)
+        if (!slot->missing && !slot->left_out)
             kvt_stage_emit_buffer(window->stage, "response", &slot->record);
         kvt_buffer_free(&slot->record);
         item->n_emitted++;

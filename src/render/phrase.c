@@ -216,11 +216,15 @@ struct kvt_noise kvt_noise_floor(const struct kvt_study *study)
         noise.known = noise.scores_known = true;
         noise.n += n;
         noise.changed += changed;
+        noise.texts += kvt_cell_pair(cell, "churn.n_text_changed");
         noise.lower += kvt_cell_pair(cell, "loss.n10");
         noise.higher += kvt_cell_pair(cell, "loss.n01");
     }
-    if (noise.known)
+    if (noise.known) {
+        noise.entries = kvt_arm_sum(kvt_study_reference(study), "n_entries");
         return noise;
+    }
+    noise.texts = NAN;
     /* Without the control's own records, each compressed run carries the floor of its bins. */
     for (size_t i = 0; i < study->n_arms && !noise.known; i++)
         for (size_t b = 0; b < study->arms[i]->n_cells; b++) {
@@ -242,9 +246,15 @@ void kvt_phrase_noise(struct kvt_buffer *out, const struct kvt_study *study)
         kvt_buffer_text(out, "not measured (one full-cache run)");
         return;
     }
-    kvt_buffer_printf(out, "%.0f of %.0f answers differ between two full-cache runs", noise.changed,
-                      noise.n);
-    if (noise.scores_known)
-        kvt_buffer_printf(out, " (%.0f score%s lower, %.0f higher)", noise.lower,
-                          noise.lower == 1 ? "" : "s", noise.higher);
+    kvt_phrase_points(out, (isnan(noise.texts) ? noise.changed : noise.texts) / noise.n);
+    kvt_buffer_printf(out, "%% of the %s", isnan(noise.texts) ? "answers" : "texts");
+    if (noise.scores_known) {
+        kvt_buffer_text(out, " and ");
+        kvt_phrase_points(out, (noise.lower + noise.higher) / noise.n);
+        kvt_buffer_text(out, "% of the scores");
+    }
+    kvt_buffer_printf(out, " differ between identical full-cache runs (%.0f", noise.n);
+    if (noise.entries > noise.n)
+        kvt_buffer_printf(out, " of %.0f", noise.entries);
+    kvt_buffer_printf(out, " entries asked twice)");
 }

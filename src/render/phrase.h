@@ -24,7 +24,9 @@ void kvt_phrase_proof(struct kvt_buffer *out, const struct kvt_arm *arm);
 /* Two identical full-cache runs against each other: how much changes for no reason at all. */
 struct kvt_noise {
     bool known;
-    double n, changed;    /* pairs, texts that differ */
+    double n, changed;    /* pairs, answers that differ */
+    double texts;         /* whole texts that differ; NaN if unknown */
+    double entries;       /* the first run's, of which the pairs may be a sample */
     double lower, higher; /* scores below and above the first run's */
     bool scores_known;
 };

@@ -99,6 +99,8 @@ static void flag_lines(struct kvt_report *report)
     bool known = false;
     for (size_t i = 0; i < report->study->n_arms; i++) {
         const struct kvt_arm *arm = report->study->arms[i];
+        if (!kvt_arm_shown(arm))
+            continue;
         for (size_t b = 0; b < arm->n_cells; b++)
             known = known || kvt_json_get(arm->cells[b].stats, "flags");
         for (size_t r = 0; r < N; r++) {

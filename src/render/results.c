@@ -207,7 +207,9 @@ static void label_arm(struct kvt_arm *arm)
     char number[32];
     snprintf(number, sizeof number, "%.10g", arm->budget);
     free(arm->label);
-    if (arm->control)
+    if (arm->control && kvt_json_integer(arm->run, "sample", 0) > 0)
+        arm->label = kvt_strdup("full cache, again (a sample)");
+    else if (arm->control)
         arm->label = kvt_strdup("full cache, again");
     else if (arm->reference)
         arm->label = kvt_strdup("full cache");

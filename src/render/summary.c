@@ -111,7 +111,10 @@ static json_t *noise_summary(const struct kvt_study *study)
         return json_null();
     json_t *summary = json_object();
     json_object_set_new(summary, "n", number(noise.n));
-    json_object_set_new(summary, "texts_changed", number(noise.changed));
+    json_object_set_new(summary, "answers_changed", number(noise.changed));
+    json_object_set_new(summary, "texts_changed",
+                        number(isnan(noise.texts) ? noise.changed : noise.texts));
+    json_object_set_new(summary, "n_entries", number(noise.entries));
     json_object_set_new(summary, "scores_lower",
                         noise.scores_known ? number(noise.lower) : json_null());
     json_object_set_new(summary, "scores_higher",

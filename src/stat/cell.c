@@ -195,6 +195,7 @@ static void test_churn(struct kvt_cell *cell, const struct kvt_pair *pairs, bool
     cell->churn.p_raw = cell->churn.p_adj = NAN;
     for (size_t i = 0; i < cell->n_pairs; i++) {
         cell->n_changed += pairs[i].changed;
+        cell->n_text_changed += !pairs[i].same_text;
         if (!pairs[i].has_control)
             continue;
         control = true;

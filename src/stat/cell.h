@@ -64,7 +64,8 @@ struct kvt_cell {
     double ref_fail, run_fail;
     double loss_upper, loss_upper_each; /* Gaffke at alpha/bins and at alpha */
     struct kvt_test loss, lift, silent, churn;
-    size_t n_changed, floor_n, floor_changed;
+    size_t n_changed, n_text_changed; /* scored spans, whole texts that differ */
+    size_t floor_n, floor_changed;
     double retention;
     struct kvt_interval retention_interval;
     double p_retained, p_collapsed;         /* raw; NaN on a zero baseline or without pairs */

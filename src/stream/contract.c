@@ -54,6 +54,7 @@ const struct kvt_contract_member kvt_contract_members[] = {
     {"run", "budget_unit", "string", "fraction or tokens"},
     {"run", "reference", "boolean", "true for the full cache"},
     {"run", "replicate", "string", "a, or b for a second reference run"},
+    {"run", "sample", "[integer]", "only entries of a rank below this are asked; absent: all"},
     {"run", "kv", "object", "window, kernel, compress_after, ..."},
     {"run", "engine_name", "string?", "name of the server"},
     {"run", "base_url", "string?", "address without credentials"},

@@ -551,6 +551,8 @@ static int read_run_member(struct kvt_observations *table, struct kvt_run *run,
         return read_number(m, &run->budget, "kv_budget", error);
     if (is_key(m, "reference"))
         run->reference = is_true(m);
+    if (is_key(m, "sample"))
+        run->sampled = !is_null(m);
     if (is_key(m, "kv"))
         return read_run_kv(run, m, error);
     if (is_key(m, "failures_unobservable"))

@@ -80,6 +80,7 @@ struct kvt_run {
     double window;         /* kv.window, NaN if unknown */
     uint32_t unobservable; /* as in an observation */
     bool reference;
+    bool sampled;   /* asks some of the entries only, and is meant to */
     bool from_line; /* false: only responses spoke of it */
 };
 

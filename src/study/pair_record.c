@@ -35,6 +35,7 @@ static void write_churn(struct kvt_writer *w, const struct kvt_cell *cell)
     kvt_member_number(w, "n10", control ? (double)cell->churn.n10 : NAN);
     kvt_member_number(w, "n01", control ? (double)cell->churn.n01 : NAN);
     kvt_member_integer(w, "n_changed", (long long)cell->n_changed);
+    kvt_member_integer(w, "n_text_changed", (long long)cell->n_text_changed);
     kvt_member_number(w, "changed_rate", n > 0 ? (double)cell->n_changed / n : NAN);
     kvt_member_number(w, "floor_n", control ? floor_n : NAN);
     kvt_member_number(w, "floor_changed", control ? (double)cell->floor_changed : NAN);
@@ -149,7 +150,8 @@ static void write_pair_warnings(struct kvt_writer *w, const struct kvt_compared 
         "budget_unproven");
     kvt_study_warn(w, applied[KVT_APPLIED_CONTRADICTED] > 0, "budget_contradicted");
     kvt_study_warn_flags(w, flags);
-    kvt_study_warn(w, cell->coverage.n_missing > 0, "missing_rows");
+    bool sampled = study->table.runs[item->slice.run].sampled;
+    kvt_study_warn(w, cell->coverage.n_missing > 0 && !sampled, "missing_rows");
     kvt_study_warn(w, cell->coverage.n_infra_reference || cell->coverage.n_infra_run,
                    "infrastructure_failures");
     kvt_study_warn(w, cell->coverage.n_unequal > 0, "unequal_repeats");

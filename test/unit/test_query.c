@@ -217,8 +217,29 @@ static void test_grid_settings(void)
     options.engine_name = "kvt-serve";
     tree = settings("kv.replicates", "null");
     kvt_grid_open(&grid, tree, &options, &error);
-    is_int(grid.n_runs, 3, "one reference on the embedded engine");
+    is_int(grid.n_runs, 4, "one reference on the embedded engine");
+    size_t again = grid.runs[0].reference ? 1 : 2;
+    is_int(grid.runs[again].sample, 3, "and a sample of the second");
+    ok(grid.runs[again].replicate == 'b' && grid.runs[again].reference, "which is replicate b");
+    char sampled[KVT_SHA256_HEX];
+    strcpy(sampled, grid.runs[again].run_id);
     kvt_grid_close(&grid);
+    json_object_set_new(kvt_json_get(tree, "kv"), "replicates", json_integer(2));
+    kvt_grid_open(&grid, tree, &options, &error);
+    is_int(grid.n_runs, 4, "two when two are asked for");
+    is_int(grid.runs[again].sample, 0, "both whole");
+    ok(strcmp(grid.runs[again].run_id, sampled) != 0, "a sample is another run than a whole one");
+    kvt_grid_close(&grid);
+    json_object_set_new(kvt_json_get(tree, "kv"), "replicates", json_integer(1));
+    kvt_grid_open(&grid, tree, &options, &error);
+    is_int(grid.n_runs, 3, "one, and no sample, when one is asked for");
+    kvt_grid_close(&grid);
+    json_object_set_new(kvt_json_get(tree, "kv"), "replicates", json_null());
+    json_object_set_new(kvt_json_get(tree, "kv"), "noise_sample", json_integer(0));
+    kvt_grid_open(&grid, tree, &options, &error);
+    is_int(grid.n_runs, 3, "no sample of 0");
+    kvt_grid_close(&grid);
+    json_object_set_new(kvt_json_get(tree, "kv"), "noise_sample", json_null());
     options.engine_name = "other";
     kvt_grid_open(&grid, tree, &options, &error);
     is_int(grid.n_runs, 4, "two elsewhere");
@@ -235,6 +256,8 @@ static void test_grid_settings(void)
     ok(strstr(grid_error("kv.budgets", "[0]"), "no fraction"), "a budget of 0");
     ok(strstr(grid_error("kv.budgets", "[0.5,0.5]"), "twice"), "a budget twice");
     ok(strstr(grid_error("kv.budget_unit", "\"tokens\""), "whole number"), "half a token");
+    ok(strstr(grid_error("kv.noise_sample", "2"), "leave one of them out"),
+       "a sample beside two whole runs");
     ok(strstr(grid_error("kv.replicates", "0"), "kv.replicates"), "no reference at all");
     ok(strstr(grid_error("engine.extra_body", "{\"a\":\"{nope}\"}"), "unknown placeholder"),
        "a placeholder in the dark");
