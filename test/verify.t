@@ -26,6 +26,7 @@ render() {
 render
 ok "what follows from the responses is a match" "$root/scripts/verify" "$run"
 like "said with their digest" "$(cat .out)" "^MATCH: .*$(sha256sum "$run/responses.jsonl" | cut -c1-64)"
+like "which the report carries" "$(grep 'responses, SHA-256' "$run/report.md")" "$(sha256sum "$run/responses.jsonl" | cut -c1-64)"
 
 sed -i '2s/,8,/,9,/; 2s/,4,/,5,/' "$run/tables/bins.csv"
 fails 1 "a changed cell" "$root/scripts/verify" "$run"

@@ -234,6 +234,8 @@ void kvt_report_setup(struct kvt_report *report)
     setup_value(report, "server", json_object_get(run, "base_url"));
     setup_value(report, "questions", json_object_get(dataset, "name"));
     setup_value(report, "questions, SHA-256", json_object_get(dataset, "source_sha256"));
+    setup_value(report, "responses, SHA-256",
+                json_object_get(report->results->scored, "input_sha256"));
     setup_value(report, "tokenizer", json_object_get(dataset, "tokenizer"));
     setup_value(report, "prompt template", json_object_get(dataset, "template"));
     setup_value(report, "decoding", kvt_json_get(report->settings, "decoding"));

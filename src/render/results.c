@@ -198,6 +198,10 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
     } else if (strcmp(kind, "preflight") == 0) {
         json_decref(results->preflight); /* a journal holds one per setting, the newest last */
         results->preflight = json_incref(record);
+    } else if (strcmp(kind, "meta") == 0 &&
+               strcmp(kvt_json_text(record, "stage", ""), "kvt-score") == 0) {
+        json_decref(results->scored); /* a stream scored again has several, the newest last */
+        results->scored = json_incref(record);
     }
     return 0;
 }
@@ -412,6 +416,7 @@ void kvt_results_close(struct kvt_results *results)
     json_decref(results->bins);
     json_decref(results->entries);
     json_decref(results->preflight);
+    json_decref(results->scored);
     json_decref(results->names);
     json_decref(results->seen);
     json_decref(results->clusters);

@@ -79,6 +79,7 @@ struct kvt_results {
     json_t *records;                   /* everything kept, in stream order */
     json_t *datasets, *bins, *entries; /* arrays */
     json_t *preflight;                 /* kvt-infer's finding (a record of its journal), or NULL */
+    json_t *scored;                    /* kvt-score's meta record, or NULL */
     json_t *names;                     /* strings the arms point to */
     struct kvt_arm *arms;
     size_t n_arms, arm_capacity;
