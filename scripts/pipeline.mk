@@ -39,10 +39,14 @@ $(RUN)/created: | $(RUN)/log
 stage_env = SOURCE_DATE_EPOCH=$$(cat $(RUN)/created) KVT_GIT_HASH=$$(git rev-parse --short HEAD 2>/dev/null || true)
 replace_if_changed = if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 
+# MODEL_NAME counts where the settings name no model.
+model_of_environment = [ -n "$$($(LINT) -c $(CONFIG) --get=model.name)" ] || printf 'MODEL_NAME %s\n' "$${MODEL_NAME:-}" >> $@.new
+
 # --- settings a stage depends on -------------------------------------------------------------------
 # The questions and the tokenizer count by content.
 $(RUN)/settings/bin.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=seed,notes,dataset,binning,model,output,kv > $@.new
+	@$(model_of_environment)
 	@for key in dataset.path model.path model.tokenizer dataset.templates; do \
 	    file=$$($(LINT) -c $(CONFIG) --get=$$key); \
 	    case "$$file" in ''|http*) ;; *) [ ! -f "$$file" ] || sha256sum "$$file" >> $@.new;; esac; done
@@ -50,6 +54,7 @@ $(RUN)/settings/bin.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 # Where the answers come from counts, by the server's name and not its port.
 $(RUN)/settings/infer.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=seed,model,engine,kv,decoding,output > $@.new
+	@$(model_of_environment)
 	@case "$${BASE_URL:-}" in '') ;; *) printf '%s\n' "$$BASE_URL" | sed -E 's#^[a-z]+://([^/@]*@)?##; s#[:/].*##' >> $@.new;; esac
 	@$(replace_if_changed)
 $(RUN)/settings/score.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings

@@ -122,7 +122,7 @@ static struct kvt_remote *open_remote(const json_t *tree)
     const char *key = kvt_json_text(tree, "engine.api_key_env", "");
     if (!kvt_remote_is_url(path))
         return NULL;
-    return kvt_remote_new(path, kvt_json_text(tree, "model.name", ""), *key ? getenv(key) : NULL);
+    return kvt_remote_new(path, kvt_settings_model(tree), *key ? getenv(key) : NULL);
 }
 
 static void run_count(const struct kvt_arguments *arguments)

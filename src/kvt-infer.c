@@ -41,7 +41,8 @@ static int conformance, offline, retry_failed, preflight_only, probe, no_tempera
 static const struct kvt_option options[] = {
     {KVT_OPTION_TEXT, 'u', "base-url", &base_url, "URL",
      "server [engine.base_url, BASE_URL, OPENAI_BASE_URL]", 0},
-    {KVT_OPTION_CONFIG, 'm', "model", 0, "NAME", "model name sent to the server", "model.name"},
+    {KVT_OPTION_CONFIG, 'm', "model", 0, "NAME", "model [model.name, MODEL_NAME, recall]",
+     "model.name"},
     {KVT_OPTION_CONFIG, 0, "api", 0, "NAME", "chat or completions [by the entry]", "engine.api"},
     {KVT_OPTION_TEXT, 'j', "journal", &journal_path, "FILE",
      "keep every answer in FILE and ask nothing twice", 0},
@@ -208,16 +209,19 @@ static void open_watch(struct infer *infer, const json_t *tree, struct kvt_clien
 }
 
 /*
- * Offline the server need not be named again: its name is part of the identities, and the journal's
- * run records have it. The texts live as long as *run.
+ * Offline neither the server nor the model need be named again: their names are part of the
+ * identities, and the journal's run records have them. The texts live as long as *run.
  */
 static void recall_server(struct kvt_grid_options *named, const json_t *tree, json_t **run)
 {
     struct kvt_error error;
     struct kvt_buffer record = {0};
+    const char *model = getenv("MODEL_NAME");
+    bool server_named = kvt_grid_base_url(tree, base_url) ||
+                        json_object_size(kvt_json_get(tree, "engine.endpoints")) > 0;
+    bool model_named = kvt_json_text(tree, "model.name", NULL) || (model && *model);
     *run = NULL;
-    if (!offline || kvt_grid_base_url(tree, base_url) ||
-        json_object_size(kvt_json_get(tree, "engine.endpoints")) > 0)
+    if (!offline || (server_named && model_named))
         return;
     int found = kvt_journal_first(journal_path, "run", &record, &error);
     if (found > 0)
@@ -227,9 +231,25 @@ static void recall_server(struct kvt_grid_options *named, const json_t *tree, js
     kvt_buffer_free(&record);
     if (!*run)
         return;
+    if (!model_named)
+        named->model = kvt_json_text(*run, "model_name", NULL);
+    if (server_named)
+        return;
     named->base_url = kvt_json_text(*run, "base_url", NULL);
     if (!named->engine_name)
         named->engine_name = kvt_json_text(*run, "engine_name", NULL);
+}
+
+/* What was named and yet has no effect. */
+static void tell_unused(const struct infer *infer)
+{
+    const char *model = getenv("MODEL_NAME");
+    if (base_url && *base_url && !infer->grid.base_url_used)
+        kvt_say("--base-url is not used: engine.endpoints names a server for every budget");
+    if (model && *model && !offline && strcmp(model, infer->grid.model) != 0 &&
+        strcmp(infer->grid.engine_name, "kvt-serve") != 0)
+        kvt_say("MODEL_NAME is not used: the settings name the model %s (model.name)",
+                infer->grid.model);
 }
 
 /* Called at the first entry, when the settings of the stream are known. */
@@ -240,12 +260,14 @@ static void open_grid(struct infer *infer)
     struct kvt_grid_options grid_options = {.base_url = base_url,
                                             .engine_name = engine_name,
                                             .salt = salt,
+                                            .model = kvt_settings_model(tree),
                                             .exp_group_id = infer->exp_group_id};
     json_t *run;
     recall_server(&grid_options, tree, &run);
     if (kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
         kvt_die_error(&error);
     json_decref(run);
+    tell_unused(infer);
     struct kvt_client_options asked = client_options(tree);
     if (!offline) {
         open_watch(infer, tree, &asked);
@@ -543,7 +565,8 @@ static void check_conformance(struct infer *infer)
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
     struct kvt_client_options asked = client_options(tree);
-    if (kvt_conformance_run(&asked, kvt_grid_base_url(tree, base_url), tree, &error) != 0)
+    if (kvt_conformance_run(&asked, kvt_grid_base_url(tree, base_url), kvt_settings_model(tree),
+                            tree, &error) != 0)
         kvt_die_error(&error);
     kvt_settings_close(&infer->settings);
     if (fflush(stdout) != 0 || ferror(stdout))

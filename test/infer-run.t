@@ -2,7 +2,7 @@
 # kvt-infer over a whole grid: order, pacing, resume, proof, memory, secrets, interruption.
 . "$(dirname "$0")/lib.sh"
 . "$root/test/helpers/mock.sh"
-unset BASE_URL OPENAI_BASE_URL OPENAI_API_KEY
+unset BASE_URL MODEL_NAME OPENAI_BASE_URL OPENAI_API_KEY
 mock_start
 
 # entries N > FILE
@@ -511,6 +511,22 @@ like 'naming it' "$(cat "$scratch/messages")" 'bad:2: the entry has neither mess
 is 'after everything before it' "$(jq -r .kind "$scratch/stream" | tr '\n' ' ')" 'run entry response '
 kvt-infer -c "$settings" -u "$mock/s/paced" --skip-bad "$scratch/aside" "$scratch/bad" 2>/dev/null | jq -r .kind | tr '\n' ' ' >"$scratch/out"
 is 'or is set aside' "$(cat "$scratch/out")" 'run entry response entry response meta '
+cp "$scripts/paced" "$scripts/named"
+model_of() { jq -r 'select(.name=="named").body.model' "$requests" | tail -n 1; }
+play named
+is 'without a name the model is recall' "$(model_of)" recall
+MODEL_NAME=mine play named
+is 'MODEL_NAME names it' "$(model_of) $(jq -r 'select(.kind=="run").model_name' "$scratch/stream")" 'mine mine'
+MODEL_NAME=mine play named --model=other
+is 'an option and the settings come first' "$(model_of)" other
+like 'which is said' "$(cat "$scratch/messages")" 'MODEL_NAME is not used: the settings name the model other'
+MODEL_NAME=mine play named --journal "$scratch/named-journal"
+play named --journal "$scratch/named-journal" --offline
+is 'offline the journal knows the model' "$status $(jq -r 'select(.kind=="run").model_name' "$scratch/stream")" '0 mine'
+kvt-infer -c "$scratch/two.json" -u "$mock/s/paced" "$entry" >/dev/null 2>"$scratch/messages"
+like '--base-url beside endpoints for every budget has no effect, which is said' "$(cat "$scratch/messages")" 'base-url is not used: engine.endpoints names a server for every budget'
+kvt-infer -c <(jq 'del(.engine.endpoints["0.5"]) | .engine.extra_body = {b: "{kv_budget}"}' "$scratch/two.json") -u "$mock/s/named" "$entry" >"$scratch/stream" 2>"$scratch/messages"
+is 'it takes what endpoints leave over' "$(grep -c 'not used' "$scratch/messages") $(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//; s/.*[/]//' | tr '\n' ' ')" '0 a named '
 fails 2 'no server at all' kvt-infer -c "$settings" "$entry"
 fails 2 'a URL that is none' kvt-infer -c "$settings" -u localhost:8000 "$entry"
 fails 2 'an unknown placeholder' kvt-infer -c <(jq '.engine.extra_body = {a: "{kv_bugdet}"}' "$settings") -u "$mock/s/paced" "$entry"

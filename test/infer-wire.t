@@ -2,7 +2,7 @@
 # kvt-infer against a server that misbehaves: what comes over the wire, and the record it becomes.
 . "$(dirname "$0")/lib.sh"
 . "$root/test/helpers/mock.sh"
-unset BASE_URL OPENAI_BASE_URL OPENAI_API_KEY
+unset BASE_URL MODEL_NAME OPENAI_BASE_URL OPENAI_API_KEY
 mock_start
 
 good='.response.text, .response.finish_reason, .error'

@@ -345,6 +345,14 @@ void kvt_settings_stream(struct kvt_settings *settings, const json_t *config)
     settings->merged = NULL;
 }
 
+const char *kvt_settings_model(const json_t *tree)
+{
+    const char *name = kvt_json_text(tree, "model.name", NULL);
+    if (!name || !*name)
+        name = getenv("MODEL_NAME");
+    return name && *name ? name : "recall";
+}
+
 const json_t *kvt_settings_tree(struct kvt_settings *settings)
 {
     if (!settings->merged) {

@@ -75,6 +75,8 @@ void kvt_settings_stream(struct kvt_settings *settings, const json_t *config);
 /* The whole merged tree, always complete. Borrowed; valid until kvt_settings_stream or _close. */
 const json_t *kvt_settings_tree(struct kvt_settings *settings);
 void kvt_settings_close(struct kvt_settings *settings);
+/* model.name of a settings tree, else the environment's MODEL_NAME, else "recall". Borrowed. */
+const char *kvt_settings_model(const json_t *tree);
 
 /*
  * The handler of `experiment` lines for every stage after kvt-bin: takes its config into

@@ -33,7 +33,7 @@ const struct kvt_config_key kvt_config_keys[] = {
 
     {"binning.n_bins", INTEGER, false, "5", NULL, "number of length bins (quantiles)"},
 
-    {"model.name", TEXT, false, "\"recall\"", NULL, "model name sent to the server"},
+    {"model.name", TEXT, true, "null", NULL, "model name sent to the server; null: MODEL_NAME, else recall"},
     {"model.path", TEXT, true, "null", NULL, "GGUF file of the embedded engine"},
     {"model.tokenizer", TEXT, true, "null", NULL, "tokenizer: GGUF, tokenizer.json, rank file or /tokenize URL; null: model.path"},
     {"model.chat_overhead", INTEGER, true, "null", NULL, "tokens the server's chat template adds; null: from the GGUF, else measured or 0"},

@@ -237,7 +237,7 @@ static void judge_refusal(struct kvt_client *client, const char *where,
     else if (failure->status == 404)
         stop(client,
              "%s has no such path or model: %s. Check the base URL (its path is kept; /v1 is added "
-             "only when it has none) and model.name",
+             "only when it has none) and the model (model.name, MODEL_NAME)",
              where, failure->message);
     else if (failure->status >= 300 && failure->status < 400)
         stop(client,

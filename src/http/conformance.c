@@ -229,7 +229,7 @@ static int check_all(struct session *session, struct kvt_error *error)
 }
 
 int kvt_conformance_run(const struct kvt_client_options *options, const char *text,
-                        const json_t *tree, struct kvt_error *error)
+                        const char *model, const json_t *tree, struct kvt_error *error)
 {
     struct kvt_url url;
     if (!text)
@@ -240,7 +240,7 @@ int kvt_conformance_run(const struct kvt_client_options *options, const char *te
     struct kvt_client_options asked = *options;
     asked.lenient = true; /* a refusal is what is looked for */
     struct session session = {.client = kvt_client_open(&asked, &url, 1, error),
-                              .model = kvt_json_text(tree, "model.name", ""),
+                              .model = model,
                               .policy = kvt_json_text(tree, "kv.policy", "snapkv")};
     int status = -1;
     if (session.client) {

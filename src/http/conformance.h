@@ -11,10 +11,10 @@
 
 /*
  * Asks the server at `url` (NULL: an error that names the remedy) with a prompt of its own, by
- * model.name and kv.policy of the settings. Prints the findings and returns 0; -1 when it cannot be
+ * `model` and kv.policy of the settings. Prints the findings and returns 0; -1 when it cannot be
  * used at all.
  */
 int kvt_conformance_run(const struct kvt_client_options *options, const char *url,
-                        const json_t *tree, struct kvt_error *error);
+                        const char *model, const json_t *tree, struct kvt_error *error);
 
 #endif

@@ -73,7 +73,8 @@ static json_t *setting(const json_t *tree, const char *path)
  * whatever the unit, and has no window, kernel or compression point: it is the same request in
  * every sweep.
  */
-static json_t *placeholder_values(const json_t *tree, const struct kvt_run *run)
+static json_t *placeholder_values(const struct kvt_grid *grid, const json_t *tree,
+                                  const struct kvt_run *run)
 {
     json_t *values = json_object();
     bool fraction = run->unit == FRACTION;
@@ -87,7 +88,7 @@ static json_t *placeholder_values(const json_t *tree, const struct kvt_run *run)
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         json_object_set_new(values, shared[i][0],
                             run->reference ? json_null() : setting(tree, shared[i][1]));
-    json_object_set_new(values, "model", setting(tree, "model.name"));
+    json_object_set_new(values, "model", json_string(grid->model));
     return values;
 }
 
@@ -117,7 +118,7 @@ static void set_run_id(const struct kvt_grid *grid, struct kvt_run *run)
 static int fill_run(const struct kvt_grid *grid, const json_t *tree, struct kvt_run *run,
                     struct kvt_error *error)
 {
-    json_t *values = placeholder_values(tree, run);
+    json_t *values = placeholder_values(grid, tree, run);
     run->extra = kvt_placeholder_fill(kvt_json_get(tree, "engine.extra_body"), values, error);
     json_decref(values);
     if (!run->extra)
@@ -132,8 +133,10 @@ static int add_run(struct kvt_grid *grid, const json_t *tree,
 {
     struct kvt_run run = *model;
     const char *url = endpoint_of(tree, run.budget, run.reference);
-    if (!url)
+    if (!url) {
         url = kvt_grid_base_url(tree, options->base_url);
+        grid->base_url_used = true;
+    }
     if (!url)
         return kvt_fail(
             error, KVT_USAGE,
@@ -312,7 +315,8 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
                   struct kvt_error *error)
 {
     *grid = (struct kvt_grid){
-        .model = kvt_json_text(tree, "model.name", ""),
+        .model =
+            kvt_strdup(options->model ? options->model : kvt_json_text(tree, "model.name", "")),
         .salt = kvt_strdup(options->salt ? options->salt : ""),
         .seed = (uint64_t)kvt_json_integer(tree, "seed", 1),
         .repeats = (long)kvt_json_integer(tree, "decoding.repeats", 1),
@@ -360,6 +364,7 @@ void kvt_grid_close(struct kvt_grid *grid)
     free(grid->exp_group_id);
     free(grid->engine_name);
     free(grid->salt);
+    free(grid->model);
     json_decref(grid->kv);
     *grid = (struct kvt_grid){0};
 }

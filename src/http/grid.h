@@ -32,6 +32,7 @@ struct kvt_grid_options {
     const char *base_url;
     const char *engine_name;
     const char *salt;
+    const char *model;        /* NULL: model.name of the settings */
     const char *exp_group_id; /* from the stream's experiment line */
 };
 
@@ -45,9 +46,10 @@ struct kvt_grid {
     char *exp_group_id;
     char *engine_name;
     char *salt;
-    const char *model; /* points into the settings */
-    bool per_request;  /* the budget travels in the body, so any budget can be asked for */
-    json_t *kv;        /* the run record's kv: window, kernel, compress_after */
+    char *model;
+    bool base_url_used; /* some run has no endpoint of its own in engine.endpoints */
+    bool per_request;   /* the budget travels in the body, so any budget can be asked for */
+    json_t *kv;         /* the run record's kv: window, kernel, compress_after */
 };
 
 /*
