@@ -48,8 +48,8 @@ $(RUN)/settings/bin.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(LINT) -c $(CONFIG) --sections=seed,notes,dataset,binning,model,output,kv > $@.new
 	@$(model_of_environment)
 	@for key in dataset.path model.path model.tokenizer dataset.templates; do \
-	    file=$$($(LINT) -c $(CONFIG) --get=$$key); \
-	    case "$$file" in ''|http*) ;; *) [ ! -f "$$file" ] || sha256sum "$$file" >> $@.new;; esac; done
+	    $(LINT) -c $(CONFIG) --get=$$key | while IFS= read -r file; do \
+	        case "$$file" in http*) ;; *) [ ! -f "$$file" ] || sha256sum "$$file" >> $@.new;; esac; done; done
 	@$(replace_if_changed)
 # Where the answers come from counts, by the server's name and not its port.
 $(RUN)/settings/infer.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
@@ -66,13 +66,13 @@ $(RUN)/settings/transition.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 
 # --- the stages ------------------------------------------------------------------------------------
 $(RUN)/manifest.jsonl: $(RUN)/settings/bin.json $(RUN)/created $(BIN)/kvt-bin | $(RUN)/log
-	@path=$$($(LINT) -c $(CONFIG) --get=dataset.path); \
-	if [ -z "$$path" ]; then \
+	@mapfile -t paths < <($(LINT) -c $(CONFIG) --get=dataset.path); \
+	if [ $${#paths[@]} -eq 0 ]; then \
 	    task=$$($(LINT) -c $(CONFIG) --get=dataset.task); \
-	    path=runs/data/longbench/$$task.jsonl; \
-	    [ -f "$$path" ] || scripts/fetch-longbench "$$task"; \
+	    paths=(runs/data/longbench/$$task.jsonl); \
+	    [ -f "$${paths[0]}" ] || scripts/fetch-longbench "$$task"; \
 	fi; \
-	$(stage_env) $(BIN)/kvt-bin -c $(CONFIG) "$$path" > $@.tmp && mv $@.tmp $@
+	$(stage_env) $(BIN)/kvt-bin -c $(CONFIG) "$${paths[@]}" > $@.tmp && mv $@.tmp $@
 
 $(RUN)/manifest.json: $(RUN)/manifest.jsonl $(BIN)/kvt-render
 	@$(BIN)/kvt-render manifest $(RUN)/manifest.jsonl > $@.tmp && mv $@.tmp $@

@@ -69,11 +69,8 @@ static void print_indented(const json_t *value, int depth)
     printf("\n%*s}", 2 * depth, "");
 }
 
-static void print_setting(const json_t *tree)
+static void print_value(const json_t *value)
 {
-    const json_t *value = kvt_json_get(tree, get_key);
-    if (!value)
-        kvt_die(KVT_USAGE, "--get: there is no setting %s", get_key);
     struct kvt_buffer text = {0};
     if (json_is_string(value))
         kvt_buffer_text(&text, json_string_value(value));
@@ -82,6 +79,32 @@ static void print_setting(const json_t *tree)
     if (text.length)
         puts(text.data);
     kvt_buffer_free(&text);
+}
+
+/* Whether the setting is one file or a list of them. */
+static bool names_files(const char *path)
+{
+    const struct kvt_config_key *key = kvt_config_keys;
+    while (key->path && strcmp(key->path, path) != 0)
+        key++;
+    return key->path && key->type == KVT_CONFIG_FILES;
+}
+
+static void print_setting(const json_t *tree)
+{
+    const json_t *value = kvt_json_get(tree, get_key);
+    if (!value)
+        kvt_die(KVT_USAGE, "--get: there is no setting %s", get_key);
+    if (!json_is_array(value) || !names_files(get_key)) {
+        print_value(value);
+        return;
+    }
+    size_t i;
+    json_t *file;
+    json_array_foreach((json_t *)(uintptr_t)value, i, file)
+    {
+        print_value(file);
+    }
 }
 
 /* The named sections with everything resolved: what a stage's result depends on. */

@@ -52,7 +52,7 @@ before=$(stamp responses.jsonl)$(stamp stream.jsonl)
 ok "a second make" experiment experiment
 is "has nothing to do" "$(stamp responses.jsonl)$(stamp stream.jsonl)" "$before"
 
-change() { jq "$1" "$scratch/mini.json" >"$scratch/new.json" && mv "$scratch/new.json" "$scratch/mini.json"; }
+change() { jq "$@" "$scratch/mini.json" >"$scratch/new.json" && mv "$scratch/new.json" "$scratch/mini.json"; }
 before_scored=$(stamp scored.jsonl) before_stream=$(stamp stream.jsonl)
 change '.transition.alpha = 0.1'
 ok "make after a change of the verdict's alpha" experiment experiment
@@ -65,6 +65,22 @@ ok "make after a change of the decoding seed" experiment experiment
 is "keeps the manifest" "$(stamp manifest.jsonl)" "$before_manifest"
 is "asks every request again" "$(jq -c 'select(.kind=="response") | .request.seed' "$run/stream.jsonl" | sort -u)" 7
 ok "and keeps the old answers in the journal" test "$(wc -l <"$run/journal.jsonl")" -ge $((lines + 40))
+
+# Questions in several files are the same questions; a change in the second is noticed.
+head -n 77 examples/recall/recall.jsonl >"$scratch/one part.jsonl"
+tail -n +78 examples/recall/recall.jsonl >"$scratch/other part.jsonl"
+entries() { jq -c 'select(.kind == "dataset" or .kind == "entry") | del(.created_at)' "$run/manifest.jsonl"; }
+before=$(entries)
+change --arg d "$scratch" '.dataset.path = [$d + "/one part.jsonl", $d + "/other part.jsonl"]'
+ok "make with a list of question files" experiment prepare
+is "has the same entries" "$(entries)" "$before"
+before_manifest=$(stamp manifest.jsonl)
+ok "made again" experiment prepare
+is "it has nothing to do" "$(stamp manifest.jsonl)" "$before_manifest"
+sed -i '$d' "$scratch/other part.jsonl"
+ok "and after a change in the second file" experiment prepare
+is "the manifest knows" "$(jq -r 'select(.kind == "dataset") | .n_examples' "$run/manifest.jsonl")" 199
+change '.dataset.path = "examples/recall/recall.jsonl"'
 
 # Interrupted in the middle, then the same command again.
 rm -rf "$run"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from documents import training_row
 from grammar import held_out
-from questions import LENGTHS, TEST_QUESTIONS, TEST_SEED, ladders, prompt_of
+from questions import LENGTHS, MORE, TEST, ladders, prompt_of
 from vocab import Vocabulary
 
 HERE = Path(__file__).resolve().parent
@@ -67,13 +67,15 @@ def check_training_avoids_held_out(vocab):
 
 def main():
     vocab = Vocabulary()
-    text = (EXAMPLE / "recall.jsonl").read_text()
-    rows = [json.loads(line) for line in text.splitlines()]
-    assert rows == list(ladders(TEST_SEED, TEST_QUESTIONS, LENGTHS)), "recall.jsonl is stale"
+    rows = []
+    for name, recipe in (("recall.jsonl", TEST), ("recall-more.jsonl", MORE)):
+        lines = (EXAMPLE / name).read_text().splitlines()
+        assert [json.loads(line) for line in lines] == list(ladders(*recipe)), f"{name} is stale"
+        rows += [json.loads(line) for line in lines]
     check_rows(rows, vocab)
     check_training_avoids_held_out(vocab)
     readme = (HERE / "README.md").read_text()
-    for name in ("recall.gguf", "recall.jsonl"):
+    for name in ("recall.gguf", "recall.jsonl", "recall-more.jsonl"):
         data = (EXAMPLE / name).read_bytes()
         assert len(data) < MOST_BYTES, name
         line = f"{hashlib.sha256(data).hexdigest()}  examples/recall/{name} ({len(data):,} bytes)"

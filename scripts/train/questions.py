@@ -6,8 +6,8 @@ longer context is the shorter one with more sentences put in, so along a ladder
 only length changes; the evidence stays at about the same relative depth.
 Every question asks about an item that training never saw stated or asked.
 
-The defaults give the committed examples/recall/recall.jsonl.  Checkpoints are
-judged on other seeds only.
+The defaults give the committed examples/recall/recall.jsonl, --more gives recall-more.jsonl.
+Checkpoints are judged and settings chosen on other seeds only.
 """
 import argparse
 import json
@@ -19,7 +19,8 @@ from grammar import (ADJECTIVES, ASK, CONTEXT, KINDS, NAMES, OBJECTS, REPLY, Cel
 from documents import KIND_WEIGHTS, MEAN_FACT
 
 LENGTHS = (240, 480, 960, 1900, 3800)   # tokens of the whole prompt, at most
-TEST_SEED, TEST_QUESTIONS = 2024, 40
+TEST = (2024, 40, "q")                  # seed, questions, first letter of their names
+MORE = (2025, 55, "r")
 FILLER_SHARE = 0.3                      # of a context's tokens
 ASKED_GOODS, OTHER_GOODS = (4, 15), (3, 15)     # an asked list has 7-29 tokens
 FRAME = 1 + len(CONTEXT) + len(ASK) + len(REPLY)  # prompt tokens besides context and question
@@ -98,7 +99,7 @@ def pick_cell(rng, kind):
     return Cell(kind, rng.choice(NAMES), *rng.choice(items))
 
 
-def ladders(seed, questions, lengths):
+def ladders(seed, questions, letter="q", lengths=LENGTHS):
     """LongBench rows; the kinds take turns, each one's evidence spread over all depths."""
     for number in range(questions):
         rng = random.Random(f"questions {seed} {number}")
@@ -111,10 +112,10 @@ def ladders(seed, questions, lengths):
         rooms = [length - FRAME - len(question) for length in lengths]
         for rung, (sentences, at) in enumerate(grow_contexts(rng, evidence, depth, rooms)):
             words = [w for sentence in sentences for w in sentence]
-            yield {"_id": f"q{number:02}-{rung}", "input": " ".join(question),
+            yield {"_id": f"{letter}{number:02}-{rung}", "input": " ".join(question),
                    "context": " ".join(words), "answers": [" ".join(evidence.value)],
                    "length": len(words), "dataset": "recall", "language": "en",
-                   "all_classes": None, "cluster": f"q{number:02}", "kind": kind,
+                   "all_classes": None, "cluster": f"{letter}{number:02}", "kind": kind,
                    "depth": round(at / len(words), 3)}
 
 
@@ -125,12 +126,14 @@ def prompt_of(row):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=TEST_SEED)
-    parser.add_argument("--questions", type=int, default=TEST_QUESTIONS)
+    parser.add_argument("--seed", type=int, default=TEST[0])
+    parser.add_argument("--questions", type=int, default=TEST[1])
+    parser.add_argument("--more", action="store_true", help="the rows of recall-more.jsonl")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS,
                         help="prompt tokens, growing")
     options = parser.parse_args()
-    for row in ladders(options.seed, options.questions, options.lengths):
+    what = MORE if options.more else (options.seed, options.questions)
+    for row in ladders(*what, lengths=options.lengths):
         sys.stdout.write(json.dumps(row) + "\n")
 
 

@@ -125,6 +125,8 @@ static bool has_type(const json_t *value, const struct kvt_config_key *key)
         return all_of(value, is_text);
     case KVT_CONFIG_COUNTS:
         return is_count(value) || all_of(value, is_count);
+    case KVT_CONFIG_FILES:
+        return is_text(value) || all_of(value, is_text);
     case KVT_CONFIG_OBJECT:
         return json_is_object(value);
     case KVT_CONFIG_ANY:
@@ -143,6 +145,7 @@ static const char *type_name(enum kvt_config_type type)
         [KVT_CONFIG_NUMBERS] = "an array of numbers",
         [KVT_CONFIG_TEXTS] = "an array of strings",
         [KVT_CONFIG_COUNTS] = "a whole number or an array of whole numbers, none negative",
+        [KVT_CONFIG_FILES] = "a string or an array of strings",
         [KVT_CONFIG_OBJECT] = "an object",
         [KVT_CONFIG_ANY] = "anything",
     };

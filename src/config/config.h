@@ -22,6 +22,7 @@ enum kvt_config_type {
     KVT_CONFIG_NUMBERS, /* array of numbers */
     KVT_CONFIG_TEXTS,   /* array of strings */
     KVT_CONFIG_COUNTS,  /* a whole number, or an array of them (one per bin) */
+    KVT_CONFIG_FILES,   /* a file's name, or an array of them */
     KVT_CONFIG_OBJECT,  /* a free-form object: replaced whole, its members are not checked */
     KVT_CONFIG_ANY,
 };

@@ -23,7 +23,7 @@ const struct kvt_config_key kvt_config_keys[] = {
 
     {"dataset.name", TEXT, false, "\"recall\"", NULL, "recall, longbench, or a name of your own"},
     {"dataset.task", TEXT, true, "null", NULL, "task of the rows; null takes each row's own"},
-    {"dataset.path", TEXT, true, "null", NULL, "question file the recipe reads"},
+    {"dataset.path", KVT_CONFIG_FILES, true, "null", NULL, "question file the recipe reads, or a list of them"},
     {"dataset.n_per_bin", KVT_CONFIG_COUNTS, false, "40", NULL, "entries per bin: one number, or one per bin"},
     {"dataset.templates", TEXT, true, "null", NULL, "dataset2prompt.json with prompt templates"},
     {"dataset.question", TEXT, false, "\"last\"", "first|last", "place of the question in the prompt"},

@@ -42,6 +42,10 @@ int main(void)
             "x.json: dataset.n_per_bin must be a whole number or an array of whole numbers, none "
             "negative",
             "a negative count");
+    is_text(complaint("{\"dataset\":{\"path\":[\"a\",\"b\"]}}"), "", "a list of question files");
+    is_text(complaint("{\"dataset\":{\"path\":[\"a\",2]}}"),
+            "x.json: dataset.path must be a string or an array of strings or null",
+            "a list of files that holds something else");
     is_text(complaint("{\"engine\":{\"extra_body\":{\"any\":{\"thing\":1}}}}"), "",
             "free-form objects are not checked");
     is_text(complaint("{\"bining\":{}}"),
