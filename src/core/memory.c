@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *checked(void *pointer, size_t size)
 {
@@ -53,6 +54,23 @@ void *kvt_alloc_zero(size_t count, size_t size)
 void *kvt_alloc_array(size_t count, size_t size)
 {
     return kvt_alloc(product_or_die(count, size));
+}
+
+void *kvt_alloc_table(size_t count, size_t size)
+{
+    enum { LARGE_PAGE = 2 * 1024 * 1024 };
+    size_t bytes = product_or_die(count, size), rounded;
+    if (bytes < LARGE_PAGE || !kvt_size_add(bytes, LARGE_PAGE - 1, &rounded))
+        return kvt_alloc(bytes);
+    rounded -= rounded % LARGE_PAGE;
+    void *memory = NULL;
+    if (posix_memalign(&memory, LARGE_PAGE, rounded) != 0)
+        memory = NULL;
+    checked(memory, rounded);
+#ifdef MADV_HUGEPAGE
+    madvise(memory, rounded, MADV_HUGEPAGE); /* advice: without it all is as right, and slower */
+#endif
+    return memory;
 }
 
 void *kvt_realloc_array(void *old, size_t count, size_t size)

@@ -15,6 +15,12 @@
 void *kvt_alloc(size_t size);                     /* uninitialised; size 0 is allowed */
 void *kvt_alloc_zero(size_t count, size_t size);  /* zeroed count * size bytes */
 void *kvt_alloc_array(size_t count, size_t size); /* uninitialised count * size bytes */
+/*
+ * Uninitialised count * size bytes for a table that is read here and there: where the system has
+ * large pages and the table fills some, it lies in them, and a look-up costs no walk through the
+ * page tables.
+ */
+void *kvt_alloc_table(size_t count, size_t size);
 void *kvt_realloc_array(void *old, size_t count, size_t size);
 char *kvt_strdup(const char *text);
 char *kvt_strndup(const char *text, size_t length); /* copies exactly length bytes, adds NUL */

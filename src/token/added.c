@@ -85,6 +85,13 @@ void kvt_added_finish(struct kvt_added *added)
             at++;
     }
     added->first[256] = (uint32_t)kept;
+    added->only_first = kept ? (unsigned char)added->tokens[0].text[0] : -1;
+    for (size_t i = 0; i < kept; i++) {
+        int byte = (unsigned char)added->tokens[i].text[0];
+        added->is_first[byte] = true;
+        if (byte != added->only_first)
+            added->only_first = -1;
+    }
     make_index(added);
 }
 
@@ -161,14 +168,29 @@ static const struct kvt_added_token *token_at(const struct kvt_added *added, con
     return NULL;
 }
 
-/* Can a token start at text[at]? */
+/* Can a token start at text[at], a first byte of one? */
 static bool may_start(const struct kvt_added *added, const char *text, size_t length, size_t at)
 {
     unsigned byte = (unsigned char)text[at];
-    if (added->first[byte] == added->first[byte + 1])
-        return false;
     unsigned both = byte << 8 | (at + 1 < length ? (unsigned char)text[at + 1] : 0u);
     return at + 1 == length || added->starts[both >> 3] & 1u << (both & 7);
+}
+
+/* The next place from `at` on where a token can start, or `length`. */
+static size_t next_start(const struct kvt_added *added, const char *text, size_t length, size_t at)
+{
+    for (; at < length; at++) {
+        if (added->only_first >= 0) {
+            const char *found = memchr(text + at, added->only_first, length - at);
+            at = found ? (size_t)(found - text) : length;
+        } else {
+            while (at < length && !added->is_first[(unsigned char)text[at]])
+                at++;
+        }
+        if (at == length || may_start(added, text, length, at))
+            break;
+    }
+    return at;
 }
 
 bool kvt_added_next(const struct kvt_added *added, const char *text, size_t length, size_t from,
@@ -177,8 +199,9 @@ bool kvt_added_next(const struct kvt_added *added, const char *text, size_t leng
     if (added->count == 0)
         return false;
     for (size_t at = from; at < length; at++) {
-        if (!may_start(added, text, length, at))
-            continue;
+        at = next_start(added, text, length, at);
+        if (at == length)
+            break;
         const struct kvt_added_token *token = token_at(added, text, length, at);
         if (!token)
             continue;

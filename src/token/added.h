@@ -24,6 +24,8 @@ struct kvt_added_token {
 struct kvt_added {
     struct kvt_added_token *tokens; /* after kvt_added_finish: by first byte, longest first */
     size_t count, capacity;
+    bool is_first[256];  /* bytes some token starts with */
+    int only_first;      /* the only one of them, or -1 */
     uint32_t first[257]; /* tokens that start with byte b: first[b] .. first[b + 1] */
     uint8_t
         *starts; /* bits: two bytes some token starts with (any second byte, if it has only one) */

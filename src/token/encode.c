@@ -19,7 +19,7 @@ struct kvt_encoder {
         *origins; /* with KVT_ENCODE_ENDS: bytes of the raw text covered after each byte of part */
     size_t origins_capacity;
     struct kvt_buffer normalized[2];
-    struct kvt_pattern_search search;
+    struct kvt_regex_search search;
     struct kvt_pieces pieces;
     struct kvt_buffer bytes; /* of a piece in its printable spelling */
     size_t seen;             /* bytes of text encoded so far */
@@ -70,9 +70,9 @@ static int encode_matches(struct kvt_encoder *encoder, const struct span *span)
 {
     size_t start, end, done = 0;
     int status;
-    kvt_pattern_start(&encoder->search, encoder->tokenizer->pre.steps[0].pattern, span->text,
-                      span->length);
-    while ((status = kvt_pattern_next(&encoder->search, &start, &end, encoder->error)) > 0) {
+    kvt_regex_start(&encoder->search, encoder->tokenizer->pre.steps[0].pattern, span->text,
+                    span->length);
+    while ((status = kvt_regex_next(&encoder->search, &start, &end, encoder->error)) > 0) {
         if (start > done && encode_piece(encoder, span, done, start) != 0)
             return -1;
         if (encode_piece(encoder, span, start, end) != 0)
@@ -144,6 +144,25 @@ static int encode_words(struct kvt_encoder *encoder, const struct span *span)
     return encode_piece(encoder, span, start, span->length);
 }
 
+static int encode_family(struct kvt_encoder *encoder, const struct span *span)
+{
+    size_t ends[KVT_PIECE_ROW];
+    for (size_t at = 0; at < span->length;) {
+        size_t count = encoder->tokenizer->split(span->text, span->length, at, ends, KVT_PIECE_ROW);
+        if (!encoder->piece.ends) {
+            if (kvt_piece_encode_row(&encoder->piece, span->text, span->length, at, ends, count) !=
+                0)
+                return -1;
+            at = ends[count - 1];
+            continue;
+        }
+        for (size_t i = 0; i < count; at = ends[i++])
+            if (encode_piece(encoder, span, at, ends[i]) != 0)
+                return -1;
+    }
+    return 0;
+}
+
 static int encode_pieces(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
@@ -161,14 +180,7 @@ static int encode_pieces(struct kvt_encoder *encoder, const struct span *span, b
     case KVT_DIRECT_FAMILY:
         break;
     }
-    kvt_split_function split = tokenizer->split;
-    for (size_t at = 0; at < span->length;) {
-        size_t end = split(span->text, span->length, at);
-        if (encode_piece(encoder, span, at, end) != 0)
-            return -1;
-        at = end;
-    }
-    return 0;
+    return encode_family(encoder, span);
 }
 
 /* Appends to the normalised text; `origin` is what the raw text has covered after these bytes. */
@@ -324,7 +336,7 @@ void kvt_encoder_free(struct kvt_encoder *encoder)
     kvt_buffer_free(&encoder->normalized[0]);
     kvt_buffer_free(&encoder->normalized[1]);
     kvt_buffer_free(&encoder->bytes);
-    kvt_pattern_end(&encoder->search);
+    kvt_regex_end(&encoder->search);
     kvt_pieces_free(&encoder->pieces);
     free(encoder->origins);
     free(encoder);

@@ -275,7 +275,7 @@ static int add_pre(struct kvt_tokenizer *tokenizer, const struct pre_row *row,
     tokenizer->adds_bos = row->adds_bos;
     for (size_t i = 0; i < 3 && row->patterns[i]; i++) {
         struct kvt_pre_step step = {.kind = KVT_PRE_PATTERN, .behavior = KVT_ISOLATED};
-        step.pattern = kvt_pattern_compile(row->patterns[i], KVT_PATTERN_ONIGURUMA, error);
+        step.pattern = kvt_regex_compile(row->patterns[i], KVT_PATTERN_ONIGURUMA, error);
         if (!step.pattern)
             return -1;
         kvt_pre_add(&tokenizer->pre, &step);

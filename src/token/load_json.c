@@ -7,10 +7,24 @@
 
 #include "core/memory.h"
 #include "stream/json.h"
+#include "token/ascii.h"
 #include "token/cursor.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/*
+ * Look-ups go to all of the tables' memory and wait for it most of the time, so they are made for
+ * many tokens or merges at once, and what they will touch is fetched before.
+ */
+enum { BLOCK = 64 };
+
+/* A merge as the bytes of its two sides, in `spelled`. */
+struct sides {
+    size_t start, left, length;
+    const char *at; /* behind it in the file */
+    int32_t ids[3]; /* left, right, joined */
+};
 
 struct loading {
     struct kvt_tokenizer *tokenizer;
@@ -20,7 +34,17 @@ struct loading {
     const char *model, *merges; /* where they start, when they come before what they need */
     bool has_pre, has_vocab;
     struct kvt_buffer text, spelled;
+    struct sides sides[BLOCK];
+    int32_t unindexed[BLOCK]; /* tokens whose keys are not yet indexed */
+    size_t n_sides, n_unindexed;
 };
+
+static void index_tokens(struct loading *loading)
+{
+    for (size_t i = 0; i < loading->n_unindexed; i++)
+        kvt_vocabulary_index(&loading->tokenizer->vocabulary, loading->unindexed[i]);
+    loading->n_unindexed = 0;
+}
 
 static int set_token(struct loading *loading, int64_t id)
 {
@@ -38,8 +62,12 @@ static int set_token(struct loading *loading, int64_t id)
                            loading->error) != 0)
         return kvt_fail_context(loading->error, "model.vocab");
     tokenizer->n_model_tokens++;
-    if (usable && key->length > 0)
-        kvt_vocabulary_index(vocabulary, (int32_t)id);
+    if (usable && key->length > 0) {
+        kvt_vocabulary_expect(vocabulary, key->data, key->length);
+        loading->unindexed[loading->n_unindexed++] = (int32_t)id;
+        if (loading->n_unindexed == BLOCK)
+            index_tokens(loading);
+    }
     if (!usable && kvt_vocabulary_set(&tokenizer->unspelled, id, key->data, key->length,
                                       KVT_TOKEN_NORMAL, loading->error) == 0)
         kvt_vocabulary_index(&tokenizer->unspelled, (int32_t)id);
@@ -52,24 +80,36 @@ static int read_vocab(struct loading *loading)
     bool first = true;
     int more;
     int64_t id;
-    size_t guess =
-        (size_t)(cursor->end - cursor->at) / 64; /* bytes of file per token, merges included */
-    kvt_vocabulary_reserve(&loading->tokenizer->vocabulary, guess, guess * 8);
+    size_t rest = (size_t)(cursor->end - cursor->at);
+    size_t guess = kvt_count_byte(cursor->at, rest, ':');
+    kvt_vocabulary_reserve(&loading->tokenizer->vocabulary, guess < rest / 6 ? guess : rest / 6,
+                           rest / 8);
     if (kvt_cursor_expect(cursor, '{') != 0)
         return -1;
     while ((more = kvt_cursor_more(cursor, '}', &first)) > 0)
         if (kvt_cursor_key(cursor, &loading->text) != 0 || kvt_cursor_integer(cursor, &id) != 0 ||
             set_token(loading, id) != 0)
             return -1;
+    index_tokens(loading);
     loading->has_vocab = true;
     return more;
 }
 
-/* The next merge as the bytes of both sides in `spelled`, the left one `*left` bytes long. */
-static int read_merge(struct loading *loading, size_t *left)
+/* Appends the text of one side to `spelled`, as bytes. */
+static int add_side(struct loading *loading, const char *text, size_t length)
+{
+    if (loading->tokenizer->units == KVT_UNITS_CHARACTERS)
+        kvt_buffer_append(&loading->spelled, text, length);
+    else if (kvt_byte_level_decode(text, length, &loading->spelled) != 0)
+        return kvt_cursor_fail(&loading->cursor, "a merge of a token that is not spelled in bytes");
+    return 0;
+}
+
+/* The next merge of the file, to be looked up later. */
+static int read_merge(struct loading *loading)
 {
     struct kvt_cursor *cursor = &loading->cursor;
-    struct kvt_buffer *text = &loading->text;
+    struct kvt_buffer *text = &loading->text, *spelled = &loading->spelled;
     kvt_buffer_clear(text);
     size_t middle, right;
     if (kvt_cursor_peek(cursor) == '[') {
@@ -89,45 +129,71 @@ static int read_merge(struct loading *loading, size_t *left)
         middle = (size_t)(space - text->data);
         right = middle + 1;
     }
-    kvt_buffer_clear(&loading->spelled);
-    if (loading->tokenizer->units == KVT_UNITS_CHARACTERS) {
-        kvt_buffer_append(&loading->spelled, text->data, middle);
-        *left = middle;
-        kvt_buffer_append(&loading->spelled, text->data + right, text->length - right);
-        return 0;
+    struct sides *sides = &loading->sides[loading->n_sides++];
+    sides->start = spelled->length;
+    if (add_side(loading, text->data, middle) != 0)
+        return -1;
+    sides->left = spelled->length - sides->start;
+    if (add_side(loading, text->data + right, text->length - right) != 0)
+        return -1;
+    sides->length = spelled->length - sides->start;
+    sides->at = cursor->at;
+    return 0;
+}
+
+static int add_merges(struct loading *loading, uint32_t *rank)
+{
+    const struct kvt_vocabulary *vocabulary = &loading->tokenizer->vocabulary;
+    struct kvt_merges *merges = &loading->tokenizer->merges;
+    const char *bytes = kvt_buffer_string(&loading->spelled);
+    for (size_t i = 0; i < loading->n_sides; i++) {
+        const struct sides *sides = &loading->sides[i];
+        const char *start = bytes + sides->start;
+        kvt_vocabulary_expect(vocabulary, start, sides->left);
+        kvt_vocabulary_expect(vocabulary, start + sides->left, sides->length - sides->left);
+        kvt_vocabulary_expect(vocabulary, start, sides->length);
     }
-    if (kvt_byte_level_decode(text->data, middle, &loading->spelled) != 0)
-        return kvt_cursor_fail(cursor, "a merge of a token that is not spelled in bytes");
-    *left = loading->spelled.length;
-    if (kvt_byte_level_decode(text->data + right, text->length - right, &loading->spelled) != 0)
-        return kvt_cursor_fail(cursor, "a merge of a token that is not spelled in bytes");
+    for (size_t i = 0; i < loading->n_sides; i++) {
+        struct sides *sides = &loading->sides[i];
+        const char *start = bytes + sides->start;
+        sides->ids[0] = kvt_vocabulary_find(vocabulary, start, sides->left);
+        sides->ids[1] =
+            kvt_vocabulary_find(vocabulary, start + sides->left, sides->length - sides->left);
+        sides->ids[2] = kvt_vocabulary_find(vocabulary, start, sides->length);
+        if (sides->ids[0] < 0 || sides->ids[1] < 0 || sides->ids[2] < 0) {
+            loading->cursor.at = sides->at;
+            return kvt_cursor_fail(&loading->cursor,
+                                   "a merge of tokens that are not in the vocabulary");
+        }
+        kvt_merges_expect(merges, sides->ids[0], sides->ids[1]);
+    }
+    for (size_t i = 0; i < loading->n_sides; i++) {
+        const int32_t *ids = loading->sides[i].ids;
+        kvt_merges_add(merges, ids[0], ids[1], (*rank)++, ids[2], true);
+    }
+    loading->n_sides = 0;
+    kvt_buffer_clear(&loading->spelled);
     return 0;
 }
 
 static int read_merges(struct loading *loading)
 {
     struct kvt_cursor *cursor = &loading->cursor;
-    struct kvt_tokenizer *tokenizer = loading->tokenizer;
     bool first = true;
     int more;
     uint32_t rank = 0;
-    size_t left = 0;
-    kvt_merges_reserve(&tokenizer->merges, (size_t)(cursor->end - cursor->at) / 16);
     if (kvt_cursor_expect(cursor, '[') != 0)
         return -1;
-    while ((more = kvt_cursor_more(cursor, ']', &first)) > 0) {
-        if (read_merge(loading, &left) != 0)
+    size_t rest = (size_t)(cursor->end - cursor->at);
+    size_t strings = kvt_count_byte(cursor->at, rest, '"') / 2;
+    kvt_merges_reserve(&loading->tokenizer->merges,
+                       kvt_cursor_peek(cursor) == '[' ? strings / 2 : strings);
+    kvt_buffer_clear(&loading->spelled);
+    while ((more = kvt_cursor_more(cursor, ']', &first)) > 0)
+        if (read_merge(loading) != 0 ||
+            (loading->n_sides == BLOCK && add_merges(loading, &rank) != 0))
             return -1;
-        const char *both = kvt_buffer_string(&loading->spelled);
-        size_t length = loading->spelled.length;
-        int32_t a = kvt_vocabulary_find(&tokenizer->vocabulary, both, left);
-        int32_t b = kvt_vocabulary_find(&tokenizer->vocabulary, both + left, length - left);
-        int32_t joined = kvt_vocabulary_find(&tokenizer->vocabulary, both, length);
-        if (a < 0 || b < 0 || joined < 0)
-            return kvt_cursor_fail(cursor, "a merge of tokens that are not in the vocabulary");
-        kvt_merges_add(&tokenizer->merges, a, b, rank++, joined, true);
-    }
-    return more;
+    return more < 0 ? -1 : add_merges(loading, &rank);
 }
 
 /* Members that must be absent, null, empty or zero for exact results. */

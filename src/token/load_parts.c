@@ -18,14 +18,14 @@ static int refuse(struct kvt_error *error, const char *part, const json_t *value
 }
 
 /* {"Regex": …} or {"String": …}. */
-static struct kvt_pattern *pattern_of(const json_t *value, struct kvt_error *error)
+static struct kvt_regex *pattern_of(const json_t *value, struct kvt_error *error)
 {
     const json_t *literal = json_object_get(value, "String");
     if (json_is_string(literal))
-        return kvt_pattern_literal(json_string_value(literal), json_string_length(literal));
+        return kvt_regex_literal(json_string_value(literal), json_string_length(literal));
     const char *regex = kvt_json_text(value, "Regex", NULL);
     if (regex)
-        return kvt_pattern_compile(regex, KVT_PATTERN_ONIGURUMA, error);
+        return kvt_regex_compile(regex, KVT_PATTERN_ONIGURUMA, error);
     kvt_fail(error, KVT_DATA, "a pattern is neither a Regex nor a String");
     return NULL;
 }

@@ -55,9 +55,9 @@ struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabu
 {
     struct kvt_long_tables *tables = kvt_alloc_zero(1, sizeof *tables);
     size_t bytes = 1;
-    for (size_t i = 0; i < vocabulary->n_slots; i++)
-        if (vocabulary->slots[i].id >= 0)
-            bytes += vocabulary->slots[i].length;
+    for (int32_t id = 0; id < vocabulary->size; id++)
+        if (vocabulary->found[id])
+            bytes += vocabulary->lengths[id];
     tables->n_slots = 1024;
     while (tables->n_slots < bytes + bytes / 2)
         tables->n_slots *= 2;
@@ -70,16 +70,14 @@ struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabu
     tables->n_nodes = 1;
     tables->shorter = kvt_alloc_array((size_t)vocabulary->size, sizeof *tables->shorter);
     size_t length;
-    for (size_t i = 0; i < vocabulary->n_slots; i++) {
-        int32_t id = vocabulary->slots[i].id;
-        const char *key = id >= 0 ? kvt_vocabulary_key(vocabulary, id, &length) : NULL;
-        if (key)
+    for (int32_t id = 0; id < vocabulary->size; id++) {
+        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+        if (vocabulary->found[id])
             add_key(tables, key, length, id);
     }
-    for (size_t i = 0; i < vocabulary->n_slots; i++) {
-        int32_t id = vocabulary->slots[i].id;
-        const char *key = id >= 0 ? kvt_vocabulary_key(vocabulary, id, &length) : NULL;
-        if (key)
+    for (int32_t id = 0; id < vocabulary->size; id++) {
+        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+        if (vocabulary->found[id])
             tables->shorter[id] = longest_inside(tables, key, length);
     }
     for (int byte = 0; byte < 256; byte++) {

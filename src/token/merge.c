@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT = 32 }; /* symbols; more go through the heap */
-
 static void rehash(struct kvt_merges *merges, size_t n_slots)
 {
     struct kvt_merges old = *merges;
-    merges->slots = kvt_alloc_array(n_slots, sizeof *merges->slots);
+    merges->slots = kvt_alloc_table(n_slots, sizeof *merges->slots);
     memset(merges->slots, 0xff, n_slots * sizeof *merges->slots);
     merges->n_slots = n_slots;
     for (size_t i = 0; i < old.n_slots; i++) {
@@ -24,10 +22,11 @@ static void rehash(struct kvt_merges *merges, size_t n_slots)
     free(old.slots);
 }
 
+/* The table is at most two thirds full. */
 void kvt_merges_reserve(struct kvt_merges *merges, size_t count)
 {
-    size_t n_slots = 1024;
-    while (n_slots < 2 * count)
+    size_t n_slots = merges->n_slots ? merges->n_slots : 1024;
+    while (n_slots / 3 < count / 2 + 1)
         n_slots *= 2;
     if (n_slots > merges->n_slots)
         rehash(merges, n_slots);
@@ -36,7 +35,8 @@ void kvt_merges_reserve(struct kvt_merges *merges, size_t count)
 void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint32_t rank,
                     int32_t id, bool replace)
 {
-    kvt_merges_reserve(merges, merges->count + 1);
+    if (3 * (merges->count + 1) > 2 * merges->n_slots)
+        kvt_merges_reserve(merges, merges->count + 1);
     uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t mask = merges->n_slots - 1;
     size_t slot = kvt_merges_slot(pair) & mask;
@@ -136,32 +136,72 @@ static void join_pair(struct kvt_merge_work *work, int32_t place, const struct k
     join(work, place, merge->id);
 }
 
-/* Few symbols: the best pair is looked for anew each time, in the places of the symbols that are
- * left. */
+/* Few symbols in a row; the best pair is looked for anew each time. */
+struct row {
+    uint64_t ranks[KVT_MERGE_SHORT]; /* of the pair that starts here; all ones: no rule */
+    int32_t joined[KVT_MERGE_SHORT]; /* what that pair becomes */
+};
+
+static void offer_in_row(const struct kvt_merges *merges, struct row *row, const int32_t *ids,
+                         size_t place)
+{
+    const struct kvt_merge *merge = kvt_merges_find(merges, ids[place], ids[place + 1]);
+    row->ranks[place] = merge ? merge->rank : UINT64_MAX;
+    row->joined[place] = merge ? merge->id : -1;
+}
+
+size_t kvt_merge_short(const struct kvt_merges *merges, int32_t *ids, uint32_t *lengths,
+                       size_t count, struct kvt_last_merge *last)
+{
+    struct row row;
+    for (size_t place = 0; place + 1 < count; place++)
+        kvt_merges_expect(merges, ids[place], ids[place + 1]);
+    for (size_t place = 0; place + 1 < count; place++)
+        offer_in_row(merges, &row, ids, place);
+    while (count > 1) {
+        size_t best = 0;
+        uint64_t rank = row.ranks[0];
+        for (size_t place = 1; place + 1 < count; place++) {
+            best = row.ranks[place] < rank ? place : best;
+            rank = row.ranks[place] < rank ? row.ranks[place] : rank;
+        }
+        if (rank == UINT64_MAX)
+            break;
+        if (last)
+            *last = (struct kvt_last_merge){(uint32_t)rank, ids[best], ids[best + 1]};
+        ids[best] = row.joined[best];
+        if (lengths)
+            lengths[best] += lengths[best + 1];
+        count--;
+        for (size_t place = best + 1; place < count; place++) {
+            ids[place] = ids[place + 1];
+            row.ranks[place] = row.ranks[place + 1];
+            row.joined[place] = row.joined[place + 1];
+            if (lengths)
+                lengths[place] = lengths[place + 1];
+        }
+        if (best + 1 < count)
+            offer_in_row(merges, &row, ids, best);
+        if (best > 0)
+            offer_in_row(merges, &row, ids, best - 1);
+    }
+    return count;
+}
+
 static void run_short(const struct kvt_merges *merges, struct kvt_merge_work *work)
 {
-    const struct kvt_merge *rules[SHORT];
-    struct kvt_symbol *symbols = work->symbols;
-    for (size_t place = 0; place + 1 < work->n_symbols; place++)
-        rules[place] = kvt_merges_find(merges, symbols[place].id, symbols[place + 1].id);
-    for (;;) {
-        int32_t best = -1;
-        uint32_t rank = UINT32_MAX;
-        for (int32_t place = 0; symbols[place].next >= 0; place = symbols[place].next) {
-            // cppcheck-suppress uninitvar ; filled above for every place but the last
-            if (rules[place] && (best < 0 || rules[place]->rank < rank)) {
-                best = place;
-                rank = rules[place]->rank;
-            }
-        }
-        if (best < 0)
-            return;
-        join_pair(work, best, rules[best]);
-        int32_t next = symbols[best].next, previous = symbols[best].previous;
-        rules[best] = next < 0 ? NULL : kvt_merges_find(merges, symbols[best].id, symbols[next].id);
-        if (previous >= 0)
-            rules[previous] = kvt_merges_find(merges, symbols[previous].id, symbols[best].id);
+    int32_t ids[KVT_MERGE_SHORT];
+    uint32_t lengths[KVT_MERGE_SHORT];
+    for (size_t i = 0; i < work->n_symbols; i++) {
+        ids[i] = work->symbols[i].id;
+        lengths[i] = work->symbols[i].length;
     }
+    work->n_symbols = kvt_merge_short(merges, ids, lengths, work->n_symbols, &work->last);
+    for (size_t i = 0; i < work->n_symbols; i++) {
+        work->symbols[i].id = ids[i];
+        work->symbols[i].length = lengths[i];
+    }
+    work->symbols[work->n_symbols - 1].next = -1;
 }
 
 static void run_heap(const struct kvt_merges *merges, struct kvt_merge_work *work)
@@ -189,7 +229,7 @@ void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work)
 {
     if (merges->count == 0 || work->n_symbols < 2)
         return;
-    if (work->n_symbols <= SHORT)
+    if (work->n_symbols <= KVT_MERGE_SHORT)
         run_short(merges, work);
     else
         run_heap(merges, work);

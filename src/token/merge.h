@@ -39,6 +39,13 @@ static inline size_t kvt_merges_slot(uint64_t pair)
     return (size_t)(pair ^ pair >> 32);
 }
 
+/* Says that the rule for this pair will be looked for soon. */
+static inline void kvt_merges_expect(const struct kvt_merges *merges, int32_t left, int32_t right)
+{
+    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    __builtin_prefetch(&merges->slots[kvt_merges_slot(pair) & (merges->n_slots - 1)]);
+}
+
 /* The rule for a pair, or NULL. */
 static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *merges, int32_t left,
                                                       int32_t right)
@@ -52,6 +59,8 @@ static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *m
             return NULL;
     }
 }
+
+enum { KVT_MERGE_SHORT = 32 }; /* symbols; more go through a heap */
 
 struct kvt_symbol {
     int32_t id;
@@ -83,6 +92,12 @@ struct kvt_merge_work {
 bool kvt_merge_push(struct kvt_merge_work *work, int32_t id, uint32_t length);
 /* Joins what can be joined; the symbols left are reached from place 0 through `next`. */
 void kvt_merge_run(const struct kvt_merges *merges, struct kvt_merge_work *work);
+/*
+ * The same for ids[0..count), 0 < count <= KVT_MERGE_SHORT, in place; returns how many are left.
+ * `lengths` and `last` may be NULL.
+ */
+size_t kvt_merge_short(const struct kvt_merges *merges, int32_t *ids, uint32_t *lengths,
+                       size_t count, struct kvt_last_merge *last);
 void kvt_merge_work_free(struct kvt_merge_work *work);
 
 #endif

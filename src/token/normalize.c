@@ -20,7 +20,7 @@ void kvt_normalizer_free(struct kvt_normalizer *normalizer)
 {
     for (size_t i = 0; i < normalizer->count; i++) {
         free(normalizer->steps[i].text);
-        kvt_pattern_free(normalizer->steps[i].pattern);
+        kvt_regex_free(normalizer->steps[i].pattern);
     }
     free(normalizer->steps);
     *normalizer = (struct kvt_normalizer){0};
@@ -98,17 +98,17 @@ static void lower(const char *text, size_t length, struct kvt_buffer *out)
 static int replace(const struct kvt_normalize_step *step, const char *text, size_t length,
                    struct kvt_buffer *out, struct kvt_error *error)
 {
-    struct kvt_pattern_search search = {0};
+    struct kvt_regex_search search = {0};
     size_t start, end, copied = 0;
     int status;
-    kvt_pattern_start(&search, step->pattern, text, length);
-    while ((status = kvt_pattern_next(&search, &start, &end, error)) > 0) {
+    kvt_regex_start(&search, step->pattern, text, length);
+    while ((status = kvt_regex_next(&search, &start, &end, error)) > 0) {
         kvt_buffer_append(out, text + copied, start - copied);
         kvt_buffer_append(out, step->text, step->text_length);
         copied = end;
     }
     kvt_buffer_append(out, text + copied, length - copied);
-    kvt_pattern_end(&search);
+    kvt_regex_end(&search);
     return status;
 }
 

@@ -25,7 +25,7 @@ struct kvt_normalize_step {
     bool left, right;          /* STRIP */
     char *text;                /* PREPEND, REPLACE */
     size_t text_length;
-    struct kvt_pattern *pattern; /* REPLACE */
+    struct kvt_regex *pattern; /* REPLACE */
 };
 
 struct kvt_normalizer {

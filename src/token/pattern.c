@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct kvt_pattern {
+struct kvt_regex {
     pcre2_code *code; /* NULL for a literal */
     char *literal;
     size_t literal_length;
@@ -134,8 +134,8 @@ static int rewrite(struct rewriting *rewriting)
     return 0;
 }
 
-struct kvt_pattern *kvt_pattern_compile(const char *pattern, enum kvt_pattern_dialect dialect,
-                                        struct kvt_error *error)
+struct kvt_regex *kvt_regex_compile(const char *pattern, enum kvt_regex_dialect dialect,
+                                    struct kvt_error *error)
 {
     struct rewriting rewriting = {.at = pattern, .error = error};
     if (rewrite(&rewriting) != 0) {
@@ -161,25 +161,25 @@ struct kvt_pattern *kvt_pattern_compile(const char *pattern, enum kvt_pattern_di
         return NULL;
     }
     pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it the interpreter does the same */
-    struct kvt_pattern *made = kvt_alloc_zero(1, sizeof *made);
+    struct kvt_regex *made = kvt_alloc_zero(1, sizeof *made);
     made->code = compiled;
     return made;
 }
 
-struct kvt_pattern *kvt_pattern_literal(const char *text, size_t length)
+struct kvt_regex *kvt_regex_literal(const char *text, size_t length)
 {
-    struct kvt_pattern *made = kvt_alloc_zero(1, sizeof *made);
+    struct kvt_regex *made = kvt_alloc_zero(1, sizeof *made);
     made->literal = kvt_strndup(text, length);
     made->literal_length = length;
     return made;
 }
 
-bool kvt_pattern_is_literal(const struct kvt_pattern *pattern, const char *text)
+bool kvt_regex_is_literal(const struct kvt_regex *pattern, const char *text)
 {
     return !pattern->code && strcmp(pattern->literal, text) == 0;
 }
 
-void kvt_pattern_free(struct kvt_pattern *pattern)
+void kvt_regex_free(struct kvt_regex *pattern)
 {
     if (!pattern)
         return;
@@ -189,7 +189,7 @@ void kvt_pattern_free(struct kvt_pattern *pattern)
 }
 
 /* Puts stand-ins for code points newer than the library's tables; false when there are none. */
-static bool rewrite_text(struct kvt_pattern_search *search, const char *text, size_t length)
+static bool rewrite_text(struct kvt_regex_search *search, const char *text, size_t length)
 {
     bool any = false;
     for (size_t at = 0; at < length;) {
@@ -213,8 +213,8 @@ static bool rewrite_text(struct kvt_pattern_search *search, const char *text, si
     return any;
 }
 
-void kvt_pattern_start(struct kvt_pattern_search *search, const struct kvt_pattern *pattern,
-                       const char *text, size_t length)
+void kvt_regex_start(struct kvt_regex_search *search, const struct kvt_regex *pattern,
+                     const char *text, size_t length)
 {
     search->pattern = pattern;
     search->length = length;
@@ -223,9 +223,9 @@ void kvt_pattern_start(struct kvt_pattern_search *search, const struct kvt_patte
         pattern->code && rewrite_text(search, text, length) ? search->rewritten.data : text;
 }
 
-static int next_literal(struct kvt_pattern_search *search, size_t *start, size_t *end)
+static int next_literal(struct kvt_regex_search *search, size_t *start, size_t *end)
 {
-    const struct kvt_pattern *pattern = search->pattern;
+    const struct kvt_regex *pattern = search->pattern;
     if (pattern->literal_length == 0)
         return 0;
     while (search->length - search->at >= pattern->literal_length) {
@@ -245,7 +245,7 @@ static int next_literal(struct kvt_pattern_search *search, size_t *start, size_t
 }
 
 /* The machine code's own stack is small; patterns that need more get up to 64 MiB. */
-static void prepare(struct kvt_pattern_search *search)
+static void prepare(struct kvt_regex_search *search)
 {
     if (search->match_data)
         return;
@@ -257,8 +257,8 @@ static void prepare(struct kvt_pattern_search *search)
     pcre2_jit_stack_assign(search->context, NULL, search->stack);
 }
 
-int kvt_pattern_next(struct kvt_pattern_search *search, size_t *start, size_t *end,
-                     struct kvt_error *error)
+int kvt_regex_next(struct kvt_regex_search *search, size_t *start, size_t *end,
+                   struct kvt_error *error)
 {
     if (!search->pattern->code)
         return next_literal(search, start, end);
@@ -287,11 +287,11 @@ int kvt_pattern_next(struct kvt_pattern_search *search, size_t *start, size_t *e
     return 0;
 }
 
-void kvt_pattern_end(struct kvt_pattern_search *search)
+void kvt_regex_end(struct kvt_regex_search *search)
 {
     pcre2_match_data_free(search->match_data);
     pcre2_match_context_free(search->context);
     pcre2_jit_stack_free(search->stack);
     kvt_buffer_free(&search->rewritten);
-    *search = (struct kvt_pattern_search){0};
+    *search = (struct kvt_regex_search){0};
 }

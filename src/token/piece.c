@@ -7,20 +7,10 @@
 #include <string.h>
 
 enum {
-    CACHE_SLOTS = 1 << 14,
-    CACHE_KEY = 15, /* bytes of a piece in the cache */
-    CACHE_IDS = 3,
-    LONG_SLOTS = 1 << 10,
+    LONG_SLOTS = 1 << 12,
     LONG_KEY = 63,
     LONG_IDS = 8,
     LONG_PIECE = 192, /* bytes from which on the linear way pays */
-};
-
-/* Direct mapped; an empty slot has length 0 in its key. */
-struct kvt_cached {
-    uint64_t key[2]; /* the bytes, zeros, and in the last byte their number */
-    uint32_t n; /* ids of the piece; they are kept only when there are no more than CACHE_IDS */
-    int32_t ids[CACHE_IDS];
 };
 
 struct kvt_cached_long {
@@ -32,9 +22,9 @@ struct kvt_cached_long {
 
 void kvt_piece_use_cache(struct kvt_piece_encoder *encoder)
 {
-    if (encoder->cache)
+    if (!kvt_cache_use(&encoder->cache, encoder->out != NULL))
         return;
-    encoder->cache = kvt_alloc_zero(CACHE_SLOTS, sizeof *encoder->cache);
+    free(encoder->long_cache);
     encoder->long_cache = kvt_alloc_zero(LONG_SLOTS, sizeof *encoder->long_cache);
 }
 
@@ -42,7 +32,7 @@ void kvt_piece_free(struct kvt_piece_encoder *encoder)
 {
     kvt_merge_work_free(&encoder->work);
     kvt_long_work_free(&encoder->long_work);
-    free(encoder->cache);
+    kvt_cache_free(&encoder->cache);
     free(encoder->long_cache);
 }
 
@@ -243,6 +233,24 @@ static int encode_long(struct kvt_piece_encoder *encoder, const char *text, size
     return 1;
 }
 
+/* The bytes of a short piece, each of which is a token, without its symbols and their places. */
+static bool encode_short(struct kvt_piece_encoder *encoder, const char *text, size_t length)
+{
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    int32_t ids[KVT_MERGE_SHORT];
+    if (tokenizer->units != KVT_UNITS_BYTES || length > KVT_MERGE_SHORT)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        ids[i] = tokenizer->byte_ids[(unsigned char)text[i]];
+        if (ids[i] < 0)
+            return false;
+    }
+    size_t count = kvt_merge_short(&tokenizer->merges, ids, NULL, length, NULL);
+    for (size_t i = 0; i < count; i++)
+        put(encoder, ids[i]);
+    return true;
+}
+
 static int encode_merged(struct kvt_piece_encoder *encoder, const char *text, size_t length)
 {
     if (length >= INT32_MAX)
@@ -258,6 +266,8 @@ static int encode_merged(struct kvt_piece_encoder *encoder, const char *text, si
             return 0;
         }
     }
+    if (!encoder->ends && encode_short(encoder, text, length))
+        return 0;
     if (length >= LONG_PIECE && !encoder->ends && encode_long(encoder, text, length))
         return 0;
     if (push(encoder, text, length) != 0)
@@ -312,43 +322,97 @@ static int encode_cached_long(struct kvt_piece_encoder *encoder, const char *tex
     return 0;
 }
 
-static void make_key(uint64_t key[2], const char *text, size_t length, size_t readable)
+/* A short piece that is in the cache. */
+static inline bool encode_cached(struct kvt_piece_encoder *encoder, struct kvt_short key)
 {
-    if (readable >= 16) {
-        memcpy(key, text, 16);
-        if (length < 8) {
-            key[0] &= ((uint64_t)1 << 8 * length) - 1;
-            key[1] = 0;
-        } else {
-            key[1] &= ((uint64_t)1 << 8 * (length - 8)) - 1;
-        }
-    } else {
-        key[0] = key[1] = 0;
-        memcpy(key, text, length);
-    }
-    key[1] |= (uint64_t)length << 56;
+    size_t place = kvt_cache_line_of(key);
+    const struct kvt_cache_line *line = &encoder->cache.lines[place];
+    unsigned way = kvt_cache_find(line, key);
+    if (way == KVT_CACHE_WAYS)
+        return false;
+    unsigned count = kvt_cache_count(line, way);
+    encoder->count += count;
+    for (unsigned i = 0; encoder->out && i < count; i++)
+        kvt_token_ids_add(encoder->out, encoder->cache.ids[place].ids[way][i]);
+    return true;
+}
+
+static int encode_new(struct kvt_piece_encoder *encoder, struct kvt_short key, const char *text,
+                      size_t length)
+{
+    size_t count = encoder->count;
+    if (encode_merged(encoder, text, length) != 0)
+        return -1;
+    count = encoder->count - count;
+    kvt_cache_put(&encoder->cache, key, count,
+                  encoder->out ? encoder->out->ids + encoder->out->count - count : NULL);
+    return 0;
+}
+
+/* A key no piece has, for pieces that are too long for one. */
+static const struct kvt_short no_key = {1, 0};
+
+static inline struct kvt_short key_of(const char *text, size_t length, size_t readable)
+{
+    if (length > KVT_SHORT)
+        return no_key;
+    return readable >= 16 ? kvt_short_within(text, length) : kvt_short_of(text, length);
 }
 
 int kvt_piece_encode(struct kvt_piece_encoder *encoder, const char *text, size_t length,
                      size_t readable)
 {
-    if (!encoder->cache || encoder->ends || length > LONG_KEY)
+    if (!encoder->cache.lines || encoder->ends || length > LONG_KEY)
         return encode_merged(encoder, text, length);
-    if (length > CACHE_KEY)
+    if (length > KVT_SHORT)
         return encode_cached_long(encoder, text, length);
-    uint64_t key[2];
-    make_key(key, text, length, readable);
-    uint64_t hash = (key[0] ^ key[1] * 0xff51afd7ed558ccdu) * 0x9e3779b97f4a7c15u;
-    struct kvt_cached *cached = &encoder->cache[hash >> (64 - 14)];
-    if (cached->key[0] == key[0] && cached->key[1] == key[1] &&
-        take(encoder, cached->n, cached->ids, CACHE_IDS))
-        return 0;
-    size_t count = encoder->count;
-    if (encode_merged(encoder, text, length) != 0)
-        return -1;
-    if (gather(encoder, count, CACHE_IDS, &cached->n, cached->ids)) {
-        cached->key[0] = key[0];
-        cached->key[1] = key[1];
+    struct kvt_short key = key_of(text, length, readable);
+    return encode_cached(encoder, key) ? 0 : encode_new(encoder, key, text, length);
+}
+
+/*
+ * Only counting, the order of the pieces is free: what the look-ups will touch is fetched for all
+ * before the first is looked up, and pieces the cache does not know wait until the others are done.
+ */
+static int count_row(struct kvt_piece_encoder *encoder, const char *text, size_t length, size_t at,
+                     const size_t *ends, size_t count)
+{
+    const struct kvt_cache *cache = &encoder->cache;
+    const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
+    struct kvt_short keys[KVT_PIECE_ROW];
+    size_t new[KVT_PIECE_ROW], n_new = 0, start = at, tokens = 0;
+    for (size_t i = 0; i < count; start = ends[i++]) {
+        keys[i] = key_of(text + start, ends[i] - start, length - start);
+        __builtin_prefetch(&cache->lines[kvt_cache_line_of(keys[i])]);
     }
+    for (size_t i = 0; i < count; i++) {
+        const struct kvt_cache_line *line = &cache->lines[kvt_cache_line_of(keys[i])];
+        unsigned way = kvt_cache_find(line, keys[i]);
+        if (way < KVT_CACHE_WAYS) {
+            tokens += kvt_cache_count(line, way);
+            continue;
+        }
+        new[n_new++] = i;
+        if (tokenizer->ignore_merges)
+            kvt_vocabulary_expect(&tokenizer->vocabulary, text + (i ? ends[i - 1] : at),
+                                  ends[i] - (i ? ends[i - 1] : at));
+    }
+    encoder->count += tokens;
+    for (size_t i = 0; i < n_new; i++) {
+        start = new[i] ? ends[new[i] - 1] : at;
+        if (kvt_piece_encode(encoder, text + start, ends[new[i]] - start, length - start) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int kvt_piece_encode_row(struct kvt_piece_encoder *encoder, const char *text, size_t length,
+                         size_t at, const size_t *ends, size_t count)
+{
+    if (encoder->cache.lines && !encoder->out)
+        return count_row(encoder, text, length, at, ends, count);
+    for (size_t i = 0; i < count; at = ends[i++])
+        if (kvt_piece_encode(encoder, text + at, ends[i] - at, length - at) != 0)
+            return -1;
     return 0;
 }

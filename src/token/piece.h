@@ -5,10 +5,10 @@
 #ifndef KVT_TOKEN_PIECE_H
 #define KVT_TOKEN_PIECE_H
 
+#include "token/cache.h"
 #include "token/internal.h"
 #include "token/long.h"
 
-struct kvt_cached;
 struct kvt_cached_long;
 
 /* Working memory of one encoder. Zero-initialise, set the tokenizer. */
@@ -20,10 +20,11 @@ struct kvt_piece_encoder {
     struct kvt_error *error;
     struct kvt_merge_work work;
     struct kvt_long_work long_work;
-    struct kvt_cached *cache; /* made by kvt_piece_use_cache */
+    struct kvt_cache cache; /* made by kvt_piece_use_cache */
     struct kvt_cached_long *long_cache;
 };
 
+/* From here on pieces are remembered; call it after `out` was set or changed. */
 void kvt_piece_use_cache(struct kvt_piece_encoder *encoder);
 /*
  * Encodes text[0..length), length > 0, into `out` and `count`; `readable` bytes may be read from
@@ -31,6 +32,12 @@ void kvt_piece_use_cache(struct kvt_piece_encoder *encoder);
  */
 int kvt_piece_encode(struct kvt_piece_encoder *encoder, const char *text, size_t length,
                      size_t readable);
+enum { KVT_PIECE_ROW = 64 }; /* pieces at once */
+
+/* The same for `count` pieces, no more than KVT_PIECE_ROW, the first from text[at], each up to its
+ * place in `ends`; no places. */
+int kvt_piece_encode_row(struct kvt_piece_encoder *encoder, const char *text, size_t length,
+                         size_t at, const size_t *ends, size_t count);
 void kvt_piece_free(struct kvt_piece_encoder *encoder);
 
 /* Appends an id. */

@@ -17,7 +17,7 @@ void kvt_pre_add(struct kvt_pre *pre, const struct kvt_pre_step *step)
 void kvt_pre_free(struct kvt_pre *pre)
 {
     for (size_t i = 0; i < pre->count; i++)
-        kvt_pattern_free(pre->steps[i].pattern);
+        kvt_regex_free(pre->steps[i].pattern);
     free(pre->steps);
     *pre = (struct kvt_pre){0};
 }
@@ -26,7 +26,7 @@ void kvt_pieces_free(struct kvt_pieces *pieces)
 {
     kvt_buffer_free(&pieces->text);
     kvt_buffer_free(&pieces->spare);
-    kvt_pattern_end(&pieces->search);
+    kvt_regex_end(&pieces->search);
     free(pieces->pieces);
     free(pieces->next);
     *pieces = (struct kvt_pieces){0};
@@ -95,9 +95,9 @@ static int by_pattern(const struct kvt_pre_step *step, const struct kvt_piece *p
         .pieces = pieces, .piece = piece, .behavior = step->behavior, .since = pieces->n_next};
     size_t start, end, done = piece->start;
     int status;
-    kvt_pattern_start(&pieces->search, step->pattern, pieces->text.data + piece->start,
-                      piece->end - piece->start);
-    while ((status = kvt_pattern_next(&pieces->search, &start, &end, error)) > 0) {
+    kvt_regex_start(&pieces->search, step->pattern, pieces->text.data + piece->start,
+                    piece->end - piece->start);
+    while ((status = kvt_regex_next(&pieces->search, &start, &end, error)) > 0) {
         stretch(&joining, done, piece->start + start, step->invert);
         stretch(&joining, piece->start + start, piece->start + end, !step->invert);
         done = piece->start + end;
@@ -111,10 +111,11 @@ static void by_family(const struct kvt_pre_step *step, const struct kvt_piece *p
 {
     const char *text = pieces->text.data + piece->start;
     size_t length = piece->end - piece->start;
+    size_t ends[32];
     for (size_t at = 0; at < length;) {
-        size_t end = step->split(text, length, at);
-        put(pieces, piece->start + at, piece->start + end, piece->first && at == 0);
-        at = end;
+        size_t count = step->split(text, length, at, ends, sizeof ends / sizeof *ends);
+        for (size_t i = 0; i < count; at = ends[i++])
+            put(pieces, piece->start + at, piece->start + ends[i], piece->first && at == 0);
     }
 }
 

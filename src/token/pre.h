@@ -38,15 +38,15 @@ enum kvt_prepend {
 
 struct kvt_pre_step {
     enum kvt_pre_kind kind;
-    kvt_split_function split;    /* FAMILY */
-    struct kvt_pattern *pattern; /* PATTERN */
-    enum kvt_behavior behavior;  /* PATTERN, PUNCTUATION */
-    bool invert;                 /* PATTERN */
-    bool prefix_space;           /* BYTES */
-    bool plain;               /* BYTES: only the space before the piece; bytes stay as they are */
-    enum kvt_prepend prepend; /* METASPACE */
-    bool cut;                 /* METASPACE: before each U+2581 */
-    bool single;              /* DIGITS: each number is a piece */
+    kvt_split_function split;   /* FAMILY */
+    struct kvt_regex *pattern;  /* PATTERN */
+    enum kvt_behavior behavior; /* PATTERN, PUNCTUATION */
+    bool invert;                /* PATTERN */
+    bool prefix_space;          /* BYTES */
+    bool plain;                 /* BYTES: only the space before the piece; bytes stay as they are */
+    enum kvt_prepend prepend;   /* METASPACE */
+    bool cut;                   /* METASPACE: before each U+2581 */
+    bool single;                /* DIGITS: each number is a piece */
 };
 
 struct kvt_pre {
@@ -68,7 +68,7 @@ struct kvt_pieces {
     struct kvt_buffer text, spare;
     struct kvt_piece *pieces, *next;
     size_t count, capacity, n_next, next_capacity;
-    struct kvt_pattern_search search;
+    struct kvt_regex_search search;
     bool spelled; /* bytes have their printable spelling */
 };
 

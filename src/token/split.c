@@ -1,5 +1,6 @@
 #include "token/split.h"
 
+#include "token/ascii.h"
 #include "token/unicode.h"
 
 #include <stdbool.h>
@@ -11,6 +12,11 @@ enum { WORDLIKE = KVT_LETTER | KVT_NUMBER | KVT_SPACE };
 static size_t step(const char *text, size_t length, size_t at, uint8_t *flags)
 {
     return kvt_unicode_next((const unsigned char *)text + at, length - at, flags);
+}
+
+static bool is_ascii(char c)
+{
+    return (unsigned char)c < 0x80;
 }
 
 /* End of the run of characters that have one of the flags `any`, from `at`. */
@@ -26,10 +32,22 @@ static size_t run_of(const char *text, size_t length, size_t at, uint8_t any)
     return at;
 }
 
+/* \p{L}* */
+static inline size_t letters(const char *text, size_t length, size_t at)
+{
+    at = kvt_letters_end(text, length, at);
+    return at == length || is_ascii(text[at]) ? at : run_of(text, length, at, KVT_LETTER);
+}
+
 /* End of the run of characters that have none of the flags. */
-static size_t run_without(const char *text, size_t length, size_t at, uint8_t none)
+static inline size_t run_without(const char *text, size_t length, size_t at, uint8_t none)
 {
     uint8_t flags;
+    while (at < length && is_ascii(text[at]) &&
+           !(kvt_unicode_flags[(unsigned char)text[at]] & none))
+        at++;
+    if (at == length || is_ascii(text[at]))
+        return at;
     while (at < length) {
         size_t width = step(text, length, at, &flags);
         if (flags & none)
@@ -79,8 +97,8 @@ static size_t contraction(const char *text, size_t length, size_t at, bool fold)
 static size_t space_piece(const char *text, size_t length, size_t at)
 {
     uint8_t flags;
-    size_t last = at; /* start of the last white space of the run */
-    size_t end = at;
+    size_t end = kvt_same_end(text, length, at, ' ');
+    size_t last = end > at ? end - 1 : at; /* start of the last white space of the run */
     while (end < length) {
         size_t width = step(text, length, end, &flags);
         if (!(flags & KVT_SPACE))
@@ -99,7 +117,8 @@ static size_t space_piece(const char *text, size_t length, size_t at)
 static size_t newline_space_piece(const char *text, size_t length, size_t at, bool whole_end)
 {
     uint8_t flags;
-    size_t last = at, end = at, after_newline = 0;
+    size_t end = kvt_same_end(text, length, at, ' '), after_newline = 0;
+    size_t last = end > at ? end - 1 : at; /* start of the last white space of the run */
     while (end < length) {
         size_t width = step(text, length, end, &flags);
         if (!(flags & KVT_SPACE))
@@ -116,7 +135,7 @@ static size_t newline_space_piece(const char *text, size_t length, size_t at, bo
     return end < length && last > at ? last : end;
 }
 
-static size_t gpt2(const char *text, size_t length, size_t at)
+static inline size_t gpt2(const char *text, size_t length, size_t at)
 {
     uint8_t flags;
     size_t part = contraction(text, length, at, false);
@@ -134,7 +153,7 @@ static size_t gpt2(const char *text, size_t length, size_t at)
         width = next_width;
     }
     if (flags & KVT_LETTER)
-        return run_of(text, length, at + width, KVT_LETTER);
+        return letters(text, length, at + width);
     if (flags & KVT_NUMBER)
         return run_of(text, length, at + width, KVT_NUMBER);
     if (flags & KVT_SPACE)
@@ -155,23 +174,40 @@ static size_t digits(const char *text, size_t length, size_t at, int most)
     return at;
 }
 
+/*
+ * Bytes of [^\r\n\p{L}\p{N}] at the start of a piece that ASCII alone decides, 0 or 1: an
+ * apostrophe may begin a contraction and is left to those who know.
+ */
+static inline size_t ascii_lead(char c)
+{
+    static const uint64_t leads[4] = {
+        ~(UINT64_C(1) << '\n' | UINT64_C(1) << '\r' | UINT64_C(1) << '\'' | UINT64_C(0x3ff) << '0'),
+        ~(UINT64_C(0x3ffffff) << ('A' - 64) | UINT64_C(0x3ffffff) << ('a' - 64)),
+    };
+    unsigned byte = (unsigned char)c;
+    return leads[byte >> 6] >> (byte & 63) & 1;
+}
+
 /* The Llama-3 pattern and its relatives; text[at] starts the piece. */
 static inline size_t llama3_like(const char *text, size_t length, size_t at, int most_digits,
                                  bool whole_end)
 {
     uint8_t flags, next = 0;
+    size_t start = at + ascii_lead(text[at]), end = kvt_letters_end(text, length, start);
+    if (end > start)
+        return end == length || is_ascii(text[end]) ? end : run_of(text, length, end, KVT_LETTER);
     size_t part = contraction(text, length, at, true);
     if (part)
         return at + part;
     size_t width = step(text, length, at, &flags);
     if (flags & KVT_LETTER)
-        return run_of(text, length, at + width, KVT_LETTER);
+        return letters(text, length, at + width);
     if (flags & KVT_NUMBER)
         return digits(text, length, at, most_digits);
     size_t after = at + width;
     size_t next_width = after < length ? step(text, length, after, &next) : 0;
     if (!is_newline(text[at]) && (next & KVT_LETTER))
-        return run_of(text, length, after + next_width, KVT_LETTER);
+        return letters(text, length, after + next_width);
     if (!(flags & KVT_SPACE))
         return newlines(text, length, run_without(text, length, after, WORDLIKE));
     if (text[at] == ' ' && after < length && !(next & WORDLIKE))
@@ -179,17 +215,17 @@ static inline size_t llama3_like(const char *text, size_t length, size_t at, int
     return newline_space_piece(text, length, at, whole_end);
 }
 
-static size_t llama3(const char *text, size_t length, size_t at)
+static inline size_t llama3(const char *text, size_t length, size_t at)
 {
     return llama3_like(text, length, at, 3, false);
 }
 
-static size_t qwen2(const char *text, size_t length, size_t at)
+static inline size_t qwen2(const char *text, size_t length, size_t at)
 {
     return llama3_like(text, length, at, 1, false);
 }
 
-static size_t cl100k(const char *text, size_t length, size_t at)
+static inline size_t cl100k(const char *text, size_t length, size_t at)
 {
     return llama3_like(text, length, at, 3, true);
 }
@@ -238,7 +274,7 @@ static size_t o200k_word(const char *text, size_t length, size_t at, uint8_t fla
     return end;
 }
 
-static size_t o200k(const char *text, size_t length, size_t at)
+static inline size_t o200k(const char *text, size_t length, size_t at)
 {
     uint8_t flags, next = 0;
     size_t width = step(text, length, at, &flags);
@@ -264,7 +300,7 @@ static size_t o200k(const char *text, size_t length, size_t at)
     return end;
 }
 
-static size_t visible_space(const char *text, size_t length, size_t at)
+static inline size_t visible_space(const char *text, size_t length, size_t at)
 {
     for (at++; at < length; at++) {
         const char *found = memchr(text + at, 0xe2, length - at);
@@ -277,12 +313,29 @@ static size_t visible_space(const char *text, size_t length, size_t at)
     return length;
 }
 
+/* The pieces of a family, one behind the other. */
+#define SPLIT(family)                                                                              \
+    static size_t split_##family(const char *text, size_t length, size_t at, size_t *ends,         \
+                                 size_t most)                                                      \
+    {                                                                                              \
+        size_t count = 0;                                                                          \
+        while (count < most && at < length)                                                        \
+            ends[count++] = at = family(text, length, at);                                         \
+        return count;                                                                              \
+    }
+SPLIT(gpt2)
+SPLIT(llama3)
+SPLIT(qwen2)
+SPLIT(cl100k)
+SPLIT(o200k)
+SPLIT(visible_space)
+
 kvt_split_function kvt_split_by_family(enum kvt_split_family family)
 {
     static const kvt_split_function functions[KVT_SPLIT_FAMILIES] = {
-        [KVT_SPLIT_GPT2] = gpt2,   [KVT_SPLIT_LLAMA3] = llama3,
-        [KVT_SPLIT_QWEN2] = qwen2, [KVT_SPLIT_CL100K] = cl100k,
-        [KVT_SPLIT_O200K] = o200k, [KVT_SPLIT_VISIBLE_SPACE] = visible_space,
+        [KVT_SPLIT_GPT2] = split_gpt2,   [KVT_SPLIT_LLAMA3] = split_llama3,
+        [KVT_SPLIT_QWEN2] = split_qwen2, [KVT_SPLIT_CL100K] = split_cl100k,
+        [KVT_SPLIT_O200K] = split_o200k, [KVT_SPLIT_VISIBLE_SPACE] = split_visible_space,
     };
     return functions[family];
 }

@@ -17,9 +17,12 @@ enum kvt_split_family {
     KVT_SPLIT_FAMILIES,
 };
 
-/* Bytes of the piece that starts at text[at], at < length; at least 1. The text ends at `length`.
+/*
+ * The pieces from text[at] on, at < length, no more than `most` of them: sets where each ends and
+ * returns their number, at least 1 if `most` is. The text ends at `length`.
  */
-typedef size_t (*kvt_split_function)(const char *text, size_t length, size_t at);
+typedef size_t (*kvt_split_function)(const char *text, size_t length, size_t at, size_t *ends,
+                                     size_t most);
 
 /* The hand-written function for a family. Call kvt_unicode_prepare() before using it. */
 kvt_split_function kvt_split_by_family(enum kvt_split_family family);

@@ -164,11 +164,11 @@ static void find_barriers(struct kvt_tokenizer *tokenizer)
         return;
     for (int c = 0; c < 128; c++)
         tokenizer->ascii_ids[c] = kvt_vocabulary_find(vocabulary, (char[]){(char)c}, 1);
-    for (size_t i = 0; i < vocabulary->n_slots; i++) {
-        if (vocabulary->slots[i].id < 0)
-            continue;
+    for (int32_t id = 0; id < vocabulary->size; id++) {
         size_t length;
-        const char *key = kvt_vocabulary_key(vocabulary, vocabulary->slots[i].id, &length);
+        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+        if (!vocabulary->found[id])
+            continue;
         for (size_t at = 1; at + 3 <= length; at++)
             if (memcmp(key + at, KVT_VISIBLE_SPACE, 3) == 0)
                 tokenizer->glued[(unsigned char)key[at - 1]] = 1;
@@ -211,8 +211,8 @@ static void simplify(struct kvt_tokenizer *tokenizer)
         pre->count--; /* keys are held as bytes, not as their printable spelling */
     last = last_step(pre);
     if (last && pre->count == 1 && last->kind == KVT_PRE_PATTERN && tokenizer->escape_space &&
-        kvt_pattern_is_literal(last->pattern, " ")) {
-        kvt_pattern_free(last->pattern); /* no space is left to split at (Gemma) */
+        kvt_regex_is_literal(last->pattern, " ")) {
+        kvt_regex_free(last->pattern); /* no space is left to split at (Gemma) */
         pre->count = 0;
     }
     tokenizer->shows_space |= tokenizer->escape_space;

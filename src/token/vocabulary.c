@@ -28,36 +28,71 @@ uint64_t kvt_token_hash(const char *data, size_t length)
     return mix(mix(hash, tail), 0x2545f4914f6cdd1du);
 }
 
-static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots);
+/* The slot that holds the key, or the empty one where it belongs. */
+static size_t find_short(const struct kvt_vocabulary *vocabulary, struct kvt_short key)
+{
+    const struct kvt_short *shorts = vocabulary->shorts;
+    size_t mask = vocabulary->n_short_slots - 1, at = kvt_vocabulary_short_slot(vocabulary, key);
+    while (shorts[at].high && (shorts[at].low != key.low || shorts[at].high != key.high))
+        at = (at + 1) & mask;
+    return at;
+}
+
+static void rehash_short(struct kvt_vocabulary *vocabulary, size_t n_slots)
+{
+    struct kvt_short *old = vocabulary->shorts;
+    int32_t *old_ids = vocabulary->short_ids;
+    size_t n_old = vocabulary->n_short_slots;
+    vocabulary->shorts = kvt_alloc_table(n_slots, sizeof *vocabulary->shorts);
+    memset(vocabulary->shorts, 0, n_slots * sizeof *vocabulary->shorts);
+    vocabulary->short_ids = kvt_alloc_array(n_slots, sizeof *vocabulary->short_ids);
+    vocabulary->n_short_slots = n_slots;
+    for (size_t i = 0; i < n_old; i++) {
+        if (!old[i].high)
+            continue;
+        size_t at = find_short(vocabulary, old[i]);
+        vocabulary->shorts[at] = old[i];
+        vocabulary->short_ids[at] = old_ids[i];
+    }
+    free(old);
+    free(old_ids);
+}
+
+static void make_room(struct kvt_vocabulary *vocabulary, size_t count)
+{
+    if (count <= vocabulary->capacity)
+        return;
+    vocabulary->starts = kvt_realloc_array(vocabulary->starts, count, sizeof(uint32_t));
+    vocabulary->lengths = kvt_realloc_array(vocabulary->lengths, count, sizeof(uint32_t));
+    vocabulary->kinds = kvt_realloc_array(vocabulary->kinds, count, 1);
+    vocabulary->found = kvt_realloc_array(vocabulary->found, count, 1);
+    vocabulary->capacity = count;
+}
 
 void kvt_vocabulary_reserve(struct kvt_vocabulary *vocabulary, size_t count, size_t key_bytes)
 {
-    if (count > vocabulary->capacity) {
-        vocabulary->starts = kvt_realloc_array(vocabulary->starts, count, sizeof(uint32_t));
-        vocabulary->lengths = kvt_realloc_array(vocabulary->lengths, count, sizeof(uint32_t));
-        vocabulary->kinds = kvt_realloc_array(vocabulary->kinds, count, 1);
-        vocabulary->capacity = count;
-    }
+    make_room(vocabulary, count);
     if (key_bytes > vocabulary->keys_capacity) {
         vocabulary->keys = kvt_realloc_array(vocabulary->keys, key_bytes, 1);
         vocabulary->keys_capacity = key_bytes;
     }
     size_t n_slots = 1024;
-    while (n_slots < 2 * count)
+    while (n_slots / 3 < count / 2) /* up to two thirds full */
         n_slots *= 2;
-    if (n_slots > vocabulary->n_slots)
-        rehash(vocabulary, n_slots);
+    if (n_slots > vocabulary->n_short_slots)
+        rehash_short(vocabulary, n_slots);
 }
 
 static void extend(struct kvt_vocabulary *vocabulary, int32_t size)
 {
     size_t needed = (size_t)size;
     if (needed > vocabulary->capacity)
-        kvt_vocabulary_reserve(vocabulary, needed + needed / 2, 0);
+        make_room(vocabulary, needed + needed / 2);
     for (size_t id = (size_t)vocabulary->size; id < needed; id++) {
         vocabulary->starts[id] = 0;
         vocabulary->lengths[id] = 0;
         vocabulary->kinds[id] = KVT_TOKEN_ABSENT;
+        vocabulary->found[id] = 0;
     }
     if (size > vocabulary->size)
         vocabulary->size = size;
@@ -124,29 +159,67 @@ static void rehash(struct kvt_vocabulary *vocabulary, size_t n_slots)
     free(old);
 }
 
-bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
+static bool index_short(struct kvt_vocabulary *vocabulary, int32_t id, struct kvt_short key)
 {
-    if (2 * (vocabulary->n_indexed + 1) > vocabulary->n_slots)
+    if (3 * (vocabulary->n_shorts + 1) > 2 * vocabulary->n_short_slots)
+        rehash_short(vocabulary, vocabulary->n_short_slots ? 2 * vocabulary->n_short_slots : 1024);
+    size_t at = find_short(vocabulary, key);
+    if (vocabulary->shorts[at].high)
+        return false;
+    vocabulary->shorts[at] = key;
+    vocabulary->short_ids[at] = id;
+    vocabulary->n_shorts++;
+    return true;
+}
+
+static bool index_long(struct kvt_vocabulary *vocabulary, int32_t id, const char *key,
+                       size_t length)
+{
+    if (2 * (vocabulary->n_long + 1) > vocabulary->n_slots)
         rehash(vocabulary, vocabulary->n_slots ? 2 * vocabulary->n_slots : 1024);
-    size_t length;
-    const char *key = kvt_vocabulary_key(vocabulary, id, &length);
     uint64_t hash = kvt_token_hash(key, length);
     struct kvt_vocabulary_slot *slot = slot_of(vocabulary, key, length, hash);
     if (slot->id >= 0)
         return false;
     *slot = (struct kvt_vocabulary_slot){id, (uint32_t)(hash >> 32), vocabulary->starts[id],
                                          vocabulary->lengths[id]};
-    vocabulary->n_indexed++;
-    if (length > vocabulary->longest)
-        vocabulary->longest = length;
+    vocabulary->n_long++;
     return true;
+}
+
+bool kvt_vocabulary_index(struct kvt_vocabulary *vocabulary, int32_t id)
+{
+    size_t length;
+    const char *key = kvt_vocabulary_key(vocabulary, id, &length);
+    if (length == 0)
+        return true;
+    bool found = length <= KVT_SHORT ? index_short(vocabulary, id, kvt_short_of(key, length))
+                                     : index_long(vocabulary, id, key, length);
+    vocabulary->found[id] = found;
+    if (found && length > vocabulary->longest)
+        vocabulary->longest = length;
+    return found;
+}
+
+void kvt_vocabulary_expect(const struct kvt_vocabulary *vocabulary, const char *key, size_t length)
+{
+    if (length > KVT_SHORT || !vocabulary->n_short_slots)
+        return;
+    size_t at = kvt_vocabulary_short_slot(vocabulary, kvt_short_of(key, length));
+    __builtin_prefetch(&vocabulary->shorts[at]);
+    __builtin_prefetch(&vocabulary->short_ids[at]);
 }
 
 int32_t kvt_vocabulary_find(const struct kvt_vocabulary *vocabulary, const char *key, size_t length)
 {
-    if (length > vocabulary->longest || vocabulary->n_slots == 0)
+    if (length > vocabulary->longest || length == 0)
         return -1;
-    return slot_of(vocabulary, key, length, kvt_token_hash(key, length))->id;
+    if (length > KVT_SHORT)
+        return slot_of(vocabulary, key, length, kvt_token_hash(key, length))->id;
+    if (vocabulary->n_short_slots == 0)
+        return -1;
+    size_t at = find_short(vocabulary, kvt_short_of(key, length));
+    return vocabulary->shorts[at].high ? vocabulary->short_ids[at] : -1;
 }
 
 void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
@@ -155,6 +228,9 @@ void kvt_vocabulary_free(struct kvt_vocabulary *vocabulary)
     free(vocabulary->lengths);
     free(vocabulary->kinds);
     free(vocabulary->keys);
+    free(vocabulary->found);
+    free(vocabulary->shorts);
+    free(vocabulary->short_ids);
     free(vocabulary->slots);
     *vocabulary = (struct kvt_vocabulary){0};
 }

@@ -101,12 +101,38 @@ static void random_text(struct kvt_buffer *text)
     }
 }
 
-static void digest(struct kvt_encoder *encoder, const struct kvt_buffer *text,
+/* One encoder for ids, one for counts, one that does now this and now that. */
+struct encoders {
+    struct kvt_encoder *ids, *counts, *both;
+    size_t n_texts, n_equal; /* texts, and those for which the other two agree with the first */
+};
+
+static bool others_agree(struct encoders *encoders, const struct kvt_buffer *text,
+                         const struct kvt_token_ids *ids)
+{
+    struct kvt_token_ids again = {0};
+    bool agree = kvt_encoder_count(encoders->counts, text->data, text->length, 0, NULL) ==
+                 (int64_t)ids->count;
+    if (encoders->n_texts % 97 < 48) {
+        agree &= kvt_encoder_count(encoders->both, text->data, text->length, 0, NULL) ==
+                 (int64_t)ids->count;
+    } else {
+        kvt_encoder_encode(encoders->both, text->data, text->length, 0, &again, NULL);
+        agree &= again.count == ids->count &&
+                 (!ids->count || memcmp(again.ids, ids->ids, ids->count * sizeof *ids->ids) == 0);
+    }
+    kvt_token_ids_free(&again);
+    return agree;
+}
+
+static void digest(struct encoders *encoders, const struct kvt_buffer *text,
                    struct kvt_sha256 *hash)
 {
     struct kvt_token_ids ids = {0};
     struct kvt_buffer line = {0};
-    kvt_encoder_encode(encoder, text->data, text->length, 0, &ids, NULL);
+    kvt_encoder_encode(encoders->ids, text->data, text->length, 0, &ids, NULL);
+    encoders->n_equal += others_agree(encoders, text, &ids);
+    encoders->n_texts++;
     for (size_t i = 0; i < ids.count; i++) {
         char digits[16];
         int used = snprintf(digits, sizeof digits, i ? ",%d" : "%d", (int)ids.ids[i]);
@@ -123,7 +149,8 @@ static void test_sweep(const struct kvt_tokenizer *tokenizer, const char *family
     char path[128], name[128], expected[KVT_SHA256_HEX] = "", got[KVT_SHA256_HEX];
     struct kvt_sha256 hash;
     struct kvt_buffer text = {0};
-    struct kvt_encoder *encoder = kvt_encoder_new(tokenizer);
+    struct encoders encoders = {kvt_encoder_new(tokenizer), kvt_encoder_new(tokenizer),
+                                kvt_encoder_new(tokenizer), 0, 0};
     kvt_buffer_text(&text, "");
     kvt_sha256_start(&hash);
     for (uint32_t first = 0; first < 0x110000; first += 64) {
@@ -132,15 +159,17 @@ static void test_sweep(const struct kvt_tokenizer *tokenizer, const char *family
             kvt_buffer_text(&text, between[cp % 7]);
             append(&text, cp);
         }
-        digest(encoder, &text, &hash);
+        digest(&encoders, &text, &hash);
     }
     state = 20240229;
     for (int i = 0; i < 4000; i++) {
         kvt_buffer_clear(&text);
         random_text(&text);
-        digest(encoder, &text, &hash);
+        digest(&encoders, &text, &hash);
     }
-    kvt_encoder_free(encoder);
+    kvt_encoder_free(encoders.ids);
+    kvt_encoder_free(encoders.counts);
+    kvt_encoder_free(encoders.both);
     kvt_sha256_hex(&hash, got);
     kvt_buffer_free(&text);
     snprintf(path, sizeof path, "test/golden/tokens/%s.sweep", family);
@@ -152,6 +181,8 @@ static void test_sweep(const struct kvt_tokenizer *tokenizer, const char *family
     }
     snprintf(name, sizeof name, "%s: every code point and random texts", family);
     is_text(got, expected, name);
+    snprintf(name, sizeof name, "%s: counting, and counting and encoding in turn, agree", family);
+    is_int(encoders.n_equal, encoders.n_texts, name);
 }
 
 int main(void)

@@ -1,0 +1,64 @@
+/*
+ * token/cache.h: short pieces seen before and how many tokens they are, or which. Four pieces share
+ * a line of memory; a new one takes the place of the oldest of the four its hash allows.
+ */
+#ifndef KVT_TOKEN_CACHE_H
+#define KVT_TOKEN_CACHE_H
+
+#include "token/short.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    KVT_CACHE_WAYS = 4,
+    KVT_CACHE_BITS = 13, /* 2^13 lines: 512 KiB */
+    KVT_CACHE_IDS = 3,   /* pieces of more tokens are kept without their ids, or not at all */
+};
+
+/* What short.h leaves of the last byte of a piece holds the number of its tokens. */
+struct kvt_cache_line {
+    struct kvt_short keys[KVT_CACHE_WAYS]; /* of length 0: none; the newest first */
+};
+
+struct kvt_cache_ids {
+    int32_t ids[KVT_CACHE_WAYS][KVT_CACHE_IDS];
+};
+
+/* Zero-initialise; it holds nothing until kvt_cache_use. */
+struct kvt_cache {
+    struct kvt_cache_line *lines; /* starts on a line of memory */
+    struct kvt_cache_ids *ids;    /* NULL: only numbers are kept */
+    void *memory;
+};
+
+/* Makes the cache ready for numbers, or for ids; going from one to the other forgets all. True when
+ * the cache is empty after that. */
+bool kvt_cache_use(struct kvt_cache *cache, bool ids);
+void kvt_cache_free(struct kvt_cache *cache);
+
+static inline size_t kvt_cache_line_of(struct kvt_short key)
+{
+    return (size_t)(kvt_short_hash(key) >> (64 - KVT_CACHE_BITS));
+}
+
+/* The place of the key in the line, or KVT_CACHE_WAYS. Without branches: which it is is chance. */
+static inline unsigned kvt_cache_find(const struct kvt_cache_line *line, struct kvt_short key)
+{
+    unsigned way = KVT_CACHE_WAYS;
+    for (unsigned i = 0; i < KVT_CACHE_WAYS; i++)
+        way = ((line->keys[i].low ^ key.low) | (line->keys[i].high ^ key.high) << 4) == 0 ? i : way;
+    return way;
+}
+
+/* Tokens of the piece at this place. */
+static inline unsigned kvt_cache_count(const struct kvt_cache_line *line, unsigned way)
+{
+    return (unsigned)(line->keys[way].high >> 60);
+}
+
+/* Keeps a piece of `count` tokens; `ids` are those, when ids are kept. */
+void kvt_cache_put(struct kvt_cache *cache, struct kvt_short key, size_t count, const int32_t *ids);
+
+#endif
