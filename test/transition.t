@@ -57,6 +57,19 @@ is "two tasks are two studies" "$(kvt-transition tasks.jsonl | verdicts '[.task,
 "two",0.2,10'
 is "or one family" "$(kvt-transition --family=all tasks.jsonl | verdicts '.rationale.family_cells' | sort -u)" 20
 is "2 and 50 bins" "$(for b in 2 50; do "$world" flat --n 3 --bins $b | kvt-transition | verdicts '.rationale.bins|length'; done | sort -un | tr '\n' ' ')" '2 50 '
+sed 's/"kv_budget":0.2/"kv_budget":0.5/' zone.jsonl >same.jsonl
+is "two runs of one budget are told apart" "$(kvt-transition same.jsonl | verdicts '[.kv_budget, .verdict, .summary[:40]]|@csv')" '0.5,"transition_zone","At budget 0.5 (run d00000-0.2) world bec"
+0.5,"inconclusive","At budget 0.5 (run d00000-0.5) world can"'
+sed 's/"kv_budget":0.2/"kv_budget":2.5/' zone.jsonl >more.jsonl
+is "a fraction above 1 is a budget as any other" "$(kvt-transition more.jsonl | verdicts '[.kv_budget,.verdict]|@csv')" '2.5,"transition_zone"
+0.5,"inconclusive"'
+sed 's/"failure":null/"failure":{"failure_type":"EMPTY_OUTPUT","class":"model"}/; s/"score":{"value":1}/"score":{"value":0}/' zone.jsonl >failed.jsonl
+is "nothing but failures" "$(kvt-transition failed.jsonl | verdicts '[.verdict,(.warnings|index("baseline_floor") != null)]|@csv' | sort -u)" '"inconclusive",true'
+awk '/"run_id":"d00000-0.2"/ { sub(/"failure":.*/, "\"failure\":{\"failure_type\":\"TIMEOUT\",\"class\":\"infrastructure\"}}"); sub(/"value":[01]/, "\"value\":null") } { print }' zone.jsonl >lost.jsonl
+is "nothing but lost requests" "$(kvt-transition lost.jsonl | verdicts '[.verdict,.safe_within,(.warnings|index("infrastructure_failures") != null)]|@csv' | tail -n 1)" '"inconclusive",1,true'
+{ grep '"kind":"run"' zone.jsonl; grep -m 1 '"run_id":"d00000-1"' <(grep '"kind":"response"' zone.jsonl); } >row.jsonl
+is "one row of the reference has nothing to judge" "$(kvt-transition row.jsonl | verdicts .verdict)" ""
+is "lengths unknown" "$(sed 's/"token_len":[0-9]*/"token_len":null/' zone.jsonl | kvt-transition | verdicts '[.rationale.length.loss_step,(.warnings|index("no_lengths") != null)]|@csv' | sort -u)" ',true'
 is "one pair" "$("$world" perfect --n 1 --bins 1 | kvt-transition | verdicts '[.verdict,.rationale.n_pairs]|@csv' | tail -n 1)" '"inconclusive",1'
 is "shared contexts switch to cluster sums" "$("$world" flat-loss --n 40 --cluster 4 | kvt-transition | verdicts '[.rationale.clusters,.verdict]|@csv' | tail -n 1)" 'true,"silent_loss"'
 is "the legacy rule is there, and flags noise" "$("$world" flat --n 10 --churn 0.1 --seed 4 | kvt-transition --method=zscore | verdicts '[.rationale.method,.verdict,(.rationale.zscore.std|length)]|@csv' | tail -n 1)" '"zscore","transition_zone",5'

@@ -8,7 +8,7 @@
 static void verdict_line(struct kvt_buffer *out, const struct kvt_arm *arm)
 {
     kvt_buffer_text(out, "  budget ");
-    kvt_escape_plain(out, arm->label, 20);
+    kvt_escape_plain(out, arm->label, 40);
     kvt_buffer_text(out, ": ");
     kvt_escape_plain(out, kvt_phrase_verdict(kvt_json_text(arm->transition, "verdict", "")), 40);
     kvt_buffer_text(out, ". ");

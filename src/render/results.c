@@ -221,6 +221,30 @@ static void label_arm(struct kvt_arm *arm)
         arm->label = arm->tokens ? kvt_asprintf("%s tokens", number) : kvt_strdup(number);
 }
 
+static bool same_label(const struct kvt_arm *a, const struct kvt_arm *b)
+{
+    return a->exp_group_id == b->exp_group_id && a->model == b->model && a->task == b->task &&
+           a->policy == b->policy && strcmp(a->label, b->label) == 0;
+}
+
+/* Runs of one budget (other settings of the policy) are told apart by the head of their ids. */
+static void tell_apart(struct kvt_results *results)
+{
+    bool *shared = kvt_alloc_zero(results->n_arms, sizeof *shared);
+    for (size_t i = 0; i < results->n_arms; i++)
+        for (size_t k = 0; k < results->n_arms; k++)
+            shared[i] |= i != k && same_label(&results->arms[i], &results->arms[k]);
+    for (size_t i = 0; i < results->n_arms; i++) {
+        struct kvt_arm *arm = &results->arms[i];
+        if (!shared[i] || arm->reference)
+            continue;
+        char *label = kvt_asprintf("%s (run %.12s)", arm->label, arm->run_id);
+        free(arm->label);
+        arm->label = label;
+    }
+    free(shared);
+}
+
 /* Run records come before or after the records that use them: joined here. */
 static void join_runs(struct kvt_results *results)
 {
@@ -239,6 +263,7 @@ static void join_runs(struct kvt_results *results)
     }
     for (size_t i = 0; i < results->n_arms; i++)
         label_arm(&results->arms[i]);
+    tell_apart(results);
 }
 
 /* Reference, control, fractions from large to small, then tokens from large to small. */

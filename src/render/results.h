@@ -52,7 +52,7 @@ struct kvt_arm {
     bool tokens;    /* the budget is in tokens, not a fraction */
     bool reference; /* full cache */
     bool control;   /* a second reference run: the A/A control */
-    char *label;    /* "full cache", "0.2", "256 tokens" */
+    char *label;    /* "full cache", "0.2", "256 tokens", "0.2 (run 63571ff83b1f)" */
     struct kvt_cell *cells;
     size_t n_cells;
 };

@@ -1,5 +1,4 @@
 #include "core/buffer.h"
-#include "core/memory.h"
 #include "stat/sentence.h"
 #include "stat/verdict.h"
 #include "stream/number.h"
@@ -59,6 +58,21 @@ static void write_warnings(struct kvt_writer *w, const struct kvt_judged *j)
     kvt_write_end(w);
 }
 
+/* Another run of the study has the same budget: only the run id tells them apart. */
+static bool shares_budget(const struct kvt_judged *j)
+{
+    const struct kvt_observations *table = &j->study->table;
+    const struct kvt_run *run = &table->runs[j->item->slice.run];
+    for (size_t i = 0; i < j->study->pairing.count; i++) {
+        const struct kvt_comparison *item = &j->study->pairing.items[i];
+        const struct kvt_run *other = &table->runs[item->slice.run];
+        if (item != j->item && item->study == j->item->study && !item->is_reference &&
+            !item->is_control && other->budget == run->budget && other->unit == run->unit)
+            return true;
+    }
+    return false;
+}
+
 /* "budget 0.2 snapkv", with the task where the stream has several. */
 static char *make_subject(const struct kvt_judged *j)
 {
@@ -72,9 +86,15 @@ static char *make_subject(const struct kvt_judged *j)
         several |= j->study->pairing.items[i].slice.task != j->item->slice.task;
     char budget[KVT_NUMBER_SIZE];
     kvt_number_format(run->budget, budget);
-    return kvt_asprintf(
-        "budget %s%s %s%s%s", budget, unit && strcmp(unit, "tokens") == 0 ? " tokens" : "",
-        policy ? policy : "the policy", several && task ? " on " : "", several && task ? task : "");
+    struct kvt_buffer subject = {0};
+    kvt_buffer_printf(&subject, "budget %s%s ", budget,
+                      unit && strcmp(unit, "tokens") == 0 ? " tokens" : "");
+    if (shares_budget(j))
+        kvt_buffer_printf(&subject, "(run %.12s) ", kvt_observations_name(table, run->id));
+    kvt_buffer_text(&subject, policy ? policy : "the policy");
+    if (several && task)
+        kvt_buffer_printf(&subject, " on %s", task);
+    return kvt_buffer_take(&subject);
 }
 
 static void write_verdict(struct kvt_writer *w, const struct kvt_judged *j)
