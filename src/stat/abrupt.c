@@ -95,7 +95,9 @@ static double bootstrap_p(const struct shapes *shapes, const struct kvt_abrupt *
                           const double *d, size_t n, struct kvt_random *random, size_t resamples)
 {
     size_t m = shapes->n_all, reached = 0;
-    double *rows = kvt_alloc_array(n * m, sizeof *rows); /* (point, shape): 2 * residual * basis */
+    /* (point, shape): 2 * residual * basis; rows of a fixed width, so that adding one is vectorised
+     */
+    double *rows = kvt_alloc_zero(n * MAX_SHAPES, sizeof *rows);
     double start[MAX_SHAPES] = {0}, dots[MAX_SHAPES];
     double mean = 0, g = ramp < shapes->n_ramps ? sqrt(result->ramp_gain) : 0;
     double inflate = sqrt((double)n / ((double)n - 2));
@@ -107,19 +109,18 @@ static double bootstrap_p(const struct shapes *shapes, const struct kvt_abrupt *
         for (size_t s = 0; s < m; s++) {
             double u = shapes->basis[s * n + i];
             start[s] += u * (fit - residual);
-            rows[i * m + s] = 2 * u * residual;
+            rows[i * MAX_SHAPES + s] = 2 * u * residual;
         }
     }
     for (size_t r = 0; r < resamples; r++) {
         uint64_t bits = 0;
-        for (size_t s = 0; s < m; s++)
-            dots[s] = start[s];
+        memcpy(dots, start, sizeof dots);
         for (size_t i = 0; i < n; i++) {
             bits = i % 64 ? bits >> 1 : kvt_random_next(random);
             if (!(bits & 1))
                 continue;
-            const double *row = rows + i * m;
-            for (size_t s = 0; s < m; s++)
+            const double *row = rows + i * MAX_SHAPES;
+            for (size_t s = 0; s < MAX_SHAPES; s++)
                 dots[s] += row[s];
         }
         double fake = best_gain(dots, shapes->n_ramps, m) - best_gain(dots, 0, shapes->n_ramps);

@@ -4,6 +4,7 @@
 #include "stat/quantile.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,53 @@ static double integrand(const struct group *groups, size_t n, double m, double t
     return im / (re * re + im * im);
 }
 
+enum { LANES = 4 };
+
+/*
+ * The integrand at LANES ascending t at once, each by the same operations as alone. False when some
+ * |z| gets large: every factor and so |z| grows with t, so looking at the last lane is enough.
+ */
+static bool integrands(const struct group *groups, size_t n, double m, const double t[LANES],
+                       double value[LANES])
+{
+    double re[LANES], im[LANES];
+    for (int l = 0; l < LANES; l++) {
+        re[l] = 1;
+        im[l] = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double a[LANES], b[LANES], c = groups[i].value - m;
+        for (int l = 0; l < LANES; l++) {
+            a[l] = 1;
+            b[l] = c * t[l];
+        }
+        if (b[LANES - 1] * b[LANES - 1] > groups[i].limit)
+            return false;
+        for (unsigned long k = groups[i].count;;) {
+            if (k & 1) {
+                for (int l = 0; l < LANES; l++) {
+                    double next = re[l] * a[l] - im[l] * b[l];
+                    im[l] = re[l] * b[l] + im[l] * a[l];
+                    re[l] = next;
+                }
+            }
+            k >>= 1;
+            if (k == 0)
+                break;
+            for (int l = 0; l < LANES; l++) {
+                double square = a[l] * a[l] - b[l] * b[l];
+                b[l] *= 2 * a[l];
+                a[l] = square;
+            }
+        }
+        if (re[LANES - 1] * re[LANES - 1] + im[LANES - 1] * im[LANES - 1] > huge_square)
+            return false;
+    }
+    for (int l = 0; l < LANES; l++)
+        value[l] = im[l] / (re[l] * re[l] + im[l] * im[l]);
+    return true;
+}
+
 /*
  * P(Q > 0) = 1/2 + (1/pi) * integral of sin(sum atan(c t)) prod (1 + c^2 t^2)^(-1/2) dt/t (Imhof
  * 1961), by the trapezoid rule in v = ln t with step h. In a strip |Im v| < w the integrand grows
@@ -101,6 +149,17 @@ static double tail(const struct group *groups, size_t n, double h, double m)
         return 0;
     double t = 1e-6 / reach, ratio = exp(h);
     double sum = slope * t / (ratio - 1);
+    for (;;) {
+        double next[LANES], value[LANES];
+        next[0] = t;
+        for (int l = 1; l < LANES; l++)
+            next[l] = next[l - 1] * ratio;
+        if (!(next[LANES - 1] < 1e40) || !integrands(groups, n, m, next, value))
+            break;
+        for (int l = 0; l < LANES; l++)
+            sum += value[l];
+        t = next[LANES - 1] * ratio;
+    }
     int large = 0;
     for (; !large && t < 1e40; t *= ratio)
         sum += integrand(groups, n, m, t, &large);
