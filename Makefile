@@ -140,6 +140,10 @@ bench-infer: build test-programs ## kvt-infer beside wrk on one server: rate, CP
 
 # Reference libraries are looked for in $BENCH_MODULES/node_modules.
 TOKENIZER ?= test/golden/tokens/llama3.json
+.PHONY: bench-score
+bench-score: build ## kvt-score beside the same rules in plain Python and `jq -c .`, on the same lines
+	@$(TEST_ENV) scripts/bench-score
+
 .PHONY: bench-tokens
 bench-tokens: test-programs ## token counting beside the reference libraries: TOKENIZER=tokenizer.json
 	$(TEST_ENV) scripts/bench-tokens $(TOKENIZER)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """LongBench v1's scoring rules in plain Python, written from their description.
 
-    scripts/longbench_rules.py [--code-sim=difflib|indel] < responses.jsonl > values.txt
+    scripts/longbench_rules.py [--code-sim=difflib|indel] [--lines] < responses.jsonl > values.txt
 
-reads the response lines that kvt-score reads and prints one value a line.  It is the
-other side of two comparisons: test/score.t holds kvt-score against it on random text,
-scripts/bench-score against the clock.  Only the standard library is used.
+reads the response lines that kvt-score reads and prints one value a line; with --lines,
+the line with its score in it, as kvt-score does (the value alone: no EM and F1 of other
+metrics' rows, no normalised texts, no failures).  It is the other side of two
+comparisons: test/score.t holds kvt-score against it on random text, scripts/bench-score
+against the clock.  Only the standard library is used.
 """
 import argparse
 import collections
@@ -145,12 +147,19 @@ def value(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--code-sim", choices=("difflib", "indel"), default="difflib")
-    backend = parser.parse_args().code_sim
+    parser.add_argument("--lines", action="store_true")
+    arguments = parser.parse_args()
+    backend = arguments.code_sim
     for line in sys.stdin:
         row = json.loads(line)
         if row.get("kind") == "response":
             row["backend"] = backend
-            print(repr(value(row)))
+            score = value(row)
+            if arguments.lines:
+                row["score"] = {"backend": row.pop("backend"), "value": score}
+                print(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
+            else:
+                print(repr(score))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@
 #include "text/metric.h"
 #include "text/scored_task.h"
 
-#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,12 +50,24 @@ static const struct kvt_usage usage = {
 /* The members that this stage makes. */
 static const char *const made[] = {"score", "failure", "failures_unobservable", NULL};
 
+enum { NUMBER_BITS = 8 };
+
+struct number_text {
+    double value;
+    size_t length; /* 0: the place is free */
+    char text[KVT_NUMBER_SIZE];
+};
+
 struct scorer {
     struct kvt_settings settings;
     struct kvt_rules *rules; /* of the current settings; NULL until needed */
     struct kvt_answer_row row;
     struct kvt_scratch scratch;
-    struct kvt_buffer members, out, norm;
+    struct kvt_buffer members; /* of the current line, with commas between */
+    struct kvt_buffer out, norm;
+    struct kvt_buffer head; /* how a score by head_metric begins */
+    const struct kvt_metric *head_metric;
+    struct number_text numbers[1 << NUMBER_BITS];
 };
 
 static const struct kvt_rule *rule_of(struct scorer *scorer, const char *task)
@@ -72,86 +84,110 @@ static const struct kvt_rule *rule_of(struct scorer *scorer, const char *task)
     return kvt_rules_find(scorer->rules, task);
 }
 
-/* Values repeat: most are 0 or 1, and the value is often one of the others. */
-static void member_value(struct kvt_writer *writer, const char *key, bool known, double value)
+/* Values repeat: F1 is a ratio of small numbers. A value has one place, by its bits. */
+static const struct number_text *number_text(struct scorer *scorer, double value)
 {
-    static double last = NAN;
-    static char text[KVT_NUMBER_SIZE];
-    kvt_write_key(writer, key);
-    writer->after_key = false; /* the value is written here */
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    struct number_text *slot = &scorer->numbers[bits * 0x9e3779b97f4a7c15u >> (64 - NUMBER_BITS)];
+    if (slot->length == 0 || slot->value != value) {
+        slot->value = value;
+        slot->length = kvt_number_format(value, slot->text);
+    }
+    return slot;
+}
+
+/* Appends a text that is in the source. */
+#define PUT(out, literal) kvt_buffer_append((out), (literal), sizeof(literal) - 1)
+
+static void put_value(struct scorer *scorer, bool known, double value)
+{
+    struct kvt_buffer *out = &scorer->members;
     if (!known) {
-        kvt_buffer_append(writer->out, "null", 4);
+        PUT(out, "null");
     } else if (value == 0 || value == 1) {
-        kvt_buffer_byte(writer->out, value == 0 ? '0' : '1');
+        kvt_buffer_byte(out, value == 0 ? '0' : '1');
     } else {
-        if (value != last)
-            kvt_number_format(last = value, text);
-        kvt_buffer_text(writer->out, text);
+        const struct number_text *number = number_text(scorer, value);
+        kvt_buffer_append(out, number->text, number->length);
     }
 }
 
-static void member_text(struct kvt_writer *writer, const char *key, struct kvt_span text)
+/* The members of a score that depend on the rule alone, up to the value. */
+static void put_head(struct scorer *scorer, const struct kvt_rule *rule)
 {
-    kvt_write_key(writer, key);
-    writer->after_key = false;
-    kvt_string_write(writer->out, text.data, text.length);
+    if (scorer->head_metric != rule->metric) {
+        struct kvt_writer writer;
+        scorer->head_metric = rule->metric;
+        kvt_buffer_clear(&scorer->head);
+        PUT(&scorer->head, "\"score\":");
+        kvt_writer_start(&writer, &scorer->head);
+        kvt_write_object(&writer);
+        kvt_member_string(&writer, "metric", rule->metric->name);
+        kvt_member_string(&writer, "backend", rule->metric->backend);
+        kvt_write_key(&writer, "value");
+    }
+    kvt_buffer_append(&scorer->members, scorer->head.data, scorer->head.length);
 }
 
 /* `score` may be NULL: nothing came that could be scored. */
-static void write_score(struct scorer *scorer, struct kvt_writer *writer,
-                        const struct kvt_rule *rule, const struct kvt_score *score)
+static void write_score(struct scorer *scorer, const struct kvt_rule *rule,
+                        const struct kvt_score *score)
 {
+    struct kvt_buffer *out = &scorer->members;
     bool words = score && rule->declared.task->english;
-    kvt_write_key(writer, "score");
-    kvt_write_object(writer);
-    kvt_member_string(writer, "metric", rule->metric->name);
-    kvt_member_string(writer, "backend", rule->metric->backend);
-    member_value(writer, "value", score != NULL, score ? score->value : 0);
-    member_value(writer, "em", words, words ? score->em : 0);
-    member_value(writer, "f1", words, words ? score->f1 : 0);
-    member_value(writer, "contains", words, words ? score->contains : 0);
-    if (score) {
-        const struct kvt_comparison *pair = &score->pair;
-        member_text(writer, "pred_norm", pair->prediction_norm);
-        member_text(writer, "gold_norm", pair->gold_norm);
-    } else {
-        kvt_member_null(writer, "pred_norm");
-        kvt_member_null(writer, "gold_norm");
-    }
-    if (explain && score) {
-        kvt_write_key(writer, "explain");
-        kvt_write_object(writer);
-        kvt_member_integer(writer, "gold", (long long)score->best);
-        if (rule->metric->explain)
-            rule->metric->explain(&scorer->scratch, &score->pair, writer);
-        kvt_write_end(writer);
-    }
-    kvt_write_end(writer);
-}
-
-static void write_failure(struct kvt_writer *writer, const struct kvt_failure *failure)
-{
-    kvt_write_key(writer, "failure");
-    if (!failure) {
-        kvt_write_null(writer);
+    put_head(scorer, rule);
+    put_value(scorer, score != NULL, score ? score->value : 0);
+    PUT(out, ",\"em\":");
+    put_value(scorer, words, words ? score->em : 0);
+    PUT(out, ",\"f1\":");
+    put_value(scorer, words, words ? score->f1 : 0);
+    PUT(out, ",\"contains\":");
+    put_value(scorer, words, words ? score->contains : 0);
+    if (!score) {
+        PUT(out, ",\"pred_norm\":null,\"gold_norm\":null}");
         return;
     }
-    kvt_write_object(writer);
-    kvt_member_string(writer, "failure_type", failure->type);
-    kvt_member_string(writer, "class", failure->class);
-    kvt_member_string(writer, "message", failure->message);
-    kvt_write_end(writer);
+    PUT(out, ",\"pred_norm\":");
+    kvt_string_write(out, score->pair.prediction_norm.data, score->pair.prediction_norm.length);
+    PUT(out, ",\"gold_norm\":");
+    kvt_string_write(out, score->pair.gold_norm.data, score->pair.gold_norm.length);
+    if (explain) {
+        struct kvt_writer writer;
+        PUT(out, ",\"explain\":");
+        kvt_writer_start(&writer, out);
+        kvt_write_object(&writer);
+        kvt_member_integer(&writer, "gold", (long long)score->best);
+        if (rule->metric->explain)
+            rule->metric->explain(&scorer->scratch, &score->pair, &writer);
+        kvt_write_end(&writer);
+    }
+    kvt_buffer_byte(out, '}');
+}
+
+static void write_failure(struct scorer *scorer, const struct kvt_failure *failure)
+{
+    struct kvt_buffer *out = &scorer->members;
+    struct kvt_writer writer;
+    PUT(out, ",\"failure\":");
+    kvt_writer_start(&writer, out);
+    if (!failure) {
+        kvt_write_null(&writer);
+        return;
+    }
+    kvt_write_object(&writer);
+    kvt_member_string(&writer, "failure_type", failure->type);
+    kvt_member_string(&writer, "class", failure->class);
+    kvt_member_string(&writer, "message", failure->message);
+    kvt_write_end(&writer);
 }
 
 /* Without a finish reason nobody can tell whether an answer was cut off. */
-static void write_unobservable(struct kvt_writer *writer, const struct kvt_answer *answer)
+static void write_unobservable(struct scorer *scorer, const struct kvt_answer *answer)
 {
     if (answer->error_type || answer->finish_reason || !answer->declared->task->answers_end)
         return;
-    kvt_write_key(writer, "failures_unobservable");
-    kvt_write_array(writer);
-    kvt_write_string(writer, "TRUNCATED");
-    kvt_write_end(writer);
+    PUT(&scorer->members, ",\"failures_unobservable\":[\"TRUNCATED\"]");
 }
 
 static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule *rule)
@@ -178,14 +214,13 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule 
 
 /* Scores the answer and judges it; writes all members. */
 static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
-                        const struct kvt_rule *rule, struct kvt_writer *writer,
-                        struct kvt_error *error)
+                        const struct kvt_rule *rule, struct kvt_error *error)
 {
     const struct kvt_answer_row *row = &scorer->row;
     struct kvt_failure failure;
     if (kvt_failure_infrastructure(answer, &failure)) {
-        write_score(scorer, writer, rule, NULL);
-        write_failure(writer, &failure);
+        write_score(scorer, rule, NULL);
+        write_failure(scorer, &failure);
         return 0;
     }
     struct kvt_score score;
@@ -197,17 +232,17 @@ static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
     int failed = score.value >= 1 - 1e-8 ? 0 : kvt_failure_model(answer, &failure, error);
     if (failed < 0)
         return -1;
-    write_score(scorer, writer, rule, &score);
-    write_failure(writer, failed ? &failure : NULL);
-    write_unobservable(writer, answer);
+    write_score(scorer, rule, &score);
+    write_failure(scorer, failed ? &failure : NULL);
+    write_unobservable(scorer, answer);
     return 0;
 }
 
 /* The line with the new members before its last brace, in place of old ones. */
 static int put_members(struct scorer *scorer, const struct kvt_line *line, struct kvt_error *error)
 {
-    const char *members = scorer->members.data + 1; /* without the braces */
-    size_t length = scorer->members.length - 2;
+    const char *members = scorer->members.data;
+    size_t length = scorer->members.length;
     kvt_buffer_clear(&scorer->out);
     if (scorer->row.scored_before) {
         if (kvt_splice(&scorer->out, line->data, line->length, made, members, length) != 0)
@@ -233,13 +268,9 @@ static int on_response(struct kvt_stage *stage, const struct kvt_line *line, voi
         return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
                         task->name, task->refused);
     struct kvt_answer answer = answer_of(scorer, rule);
-    struct kvt_writer writer;
     kvt_buffer_clear(&scorer->members);
-    kvt_writer_start(&writer, &scorer->members);
-    kvt_write_object(&writer);
-    if (score_answer(scorer, &answer, rule, &writer, error) != 0)
+    if (score_answer(scorer, &answer, rule, error) != 0)
         return -1;
-    kvt_write_end(&writer);
     if (put_members(scorer, line, error) != 0)
         return -1;
     kvt_stage_emit_buffer(stage, "response", &scorer->out);
@@ -280,6 +311,7 @@ static void scorer_free(struct scorer *scorer)
     kvt_buffer_free(&scorer->members);
     kvt_buffer_free(&scorer->out);
     kvt_buffer_free(&scorer->norm);
+    kvt_buffer_free(&scorer->head);
     kvt_answer_row_free(&scorer->row);
     kvt_settings_close(&scorer->settings);
 }

@@ -9,38 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void kvt_buffer_reserve(struct kvt_buffer *buffer, size_t extra)
+void kvt_buffer_grow(struct kvt_buffer *buffer, size_t extra)
 {
     size_t needed;
     if (!kvt_size_add(buffer->length, extra, &needed) || needed > SIZE_MAX / 2 - 1)
         kvt_die(KVT_SYSTEM, "out of memory (a buffer of more than %zu bytes)", SIZE_MAX / 2);
     needed++; /* the NUL */
-    if (needed <= buffer->capacity)
-        return;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
     while (capacity < needed)
         capacity *= 2;
     buffer->data = kvt_realloc_array(buffer->data, capacity, 1);
     buffer->capacity = capacity;
-}
-
-void kvt_buffer_append(struct kvt_buffer *buffer, const void *data, size_t length)
-{
-    kvt_buffer_reserve(buffer, length);
-    if (length)
-        memcpy(buffer->data + buffer->length, data, length);
-    buffer->length += length;
-    buffer->data[buffer->length] = '\0';
-}
-
-void kvt_buffer_text(struct kvt_buffer *buffer, const char *text)
-{
-    kvt_buffer_append(buffer, text, strlen(text));
-}
-
-void kvt_buffer_byte(struct kvt_buffer *buffer, char byte)
-{
-    kvt_buffer_append(buffer, &byte, 1);
 }
 
 void kvt_buffer_printf(struct kvt_buffer *buffer, const char *format, ...)

@@ -7,6 +7,7 @@
 #define KVT_CORE_BUFFER_H
 
 #include <stddef.h>
+#include <string.h>
 
 struct kvt_buffer {
     char *data; /* NULL until something was appended */
@@ -14,10 +15,34 @@ struct kvt_buffer {
     size_t capacity;
 };
 
-void kvt_buffer_reserve(struct kvt_buffer *buffer, size_t extra); /* room for extra more bytes */
-void kvt_buffer_append(struct kvt_buffer *buffer, const void *data, size_t length);
-void kvt_buffer_text(struct kvt_buffer *buffer, const char *text);
-void kvt_buffer_byte(struct kvt_buffer *buffer, char byte);
+void kvt_buffer_grow(struct kvt_buffer *buffer, size_t extra); /* of the functions below */
+
+/* Room for extra more bytes. */
+static inline void kvt_buffer_reserve(struct kvt_buffer *buffer, size_t extra)
+{
+    if (extra >= buffer->capacity - buffer->length)
+        kvt_buffer_grow(buffer, extra);
+}
+
+static inline void kvt_buffer_append(struct kvt_buffer *buffer, const void *data, size_t length)
+{
+    kvt_buffer_reserve(buffer, length);
+    if (length)
+        memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+}
+
+static inline void kvt_buffer_byte(struct kvt_buffer *buffer, char byte)
+{
+    kvt_buffer_append(buffer, &byte, 1);
+}
+
+static inline void kvt_buffer_text(struct kvt_buffer *buffer, const char *text)
+{
+    kvt_buffer_append(buffer, text, strlen(text));
+}
+
 void kvt_buffer_printf(struct kvt_buffer *buffer, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))

@@ -1,9 +1,11 @@
 #include "core/sha256.h"
 
+#include "core/sha256_compress.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const uint32_t round_constants[64] = {
+const uint32_t kvt_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -23,12 +25,12 @@ static uint32_t rotate(uint32_t x, unsigned n)
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
         uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) +   \
-                      round_constants[i] + w[i];                                                   \
+                      kvt_sha256_constants[i] + w[i];                                              \
         d += t1;                                                                                   \
         h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));       \
     } while (0)
 
-static void compress(uint32_t state[8], const unsigned char block[64])
+static void compress_block(uint32_t state[8], const unsigned char block[64])
 {
     uint32_t w[64];
     for (size_t i = 0; i < 16; i++)
@@ -56,6 +58,20 @@ static void compress(uint32_t state[8], const unsigned char block[64])
         state[i] += sum[i];
 }
 
+void kvt_sha256_compress_plain(uint32_t state[8], const unsigned char *blocks, size_t count)
+{
+    for (; count; count--, blocks += 64)
+        compress_block(state, blocks);
+}
+
+static void compress(uint32_t state[8], const unsigned char *blocks, size_t count)
+{
+    if (kvt_sha256_has_x86())
+        kvt_sha256_compress_x86(state, blocks, count);
+    else
+        kvt_sha256_compress_plain(state, blocks, count);
+}
+
 void kvt_sha256_start(struct kvt_sha256 *hash)
 {
     static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -71,9 +87,9 @@ void kvt_sha256_add(struct kvt_sha256 *hash, const void *data, size_t length)
     hash->length += length;
     while (length) {
         if (held == 0 && length >= 64) {
-            compress(hash->state, bytes);
-            bytes += 64;
-            length -= 64;
+            compress(hash->state, bytes, length / 64);
+            bytes += length / 64 * 64;
+            length %= 64;
             continue;
         }
         size_t take = 64 - held < length ? 64 - held : length;
@@ -82,7 +98,7 @@ void kvt_sha256_add(struct kvt_sha256 *hash, const void *data, size_t length)
         bytes += take;
         length -= take;
         if (held == 64) {
-            compress(hash->state, hash->block);
+            compress(hash->state, hash->block, 1);
             held = 0;
         }
     }

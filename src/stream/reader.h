@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 enum { KVT_KIND_SIZE = 32 };
 
@@ -24,11 +23,12 @@ struct kvt_reader {
     char *const *files;
     size_t n_files;
     size_t next_file;
-    FILE *file;
-    const char *source;
+    int descriptor;     /* of the open file, if source is not NULL */
+    const char *source; /* NULL between files */
     size_t number;
-    char *text; /* getline's buffer */
-    size_t capacity;
+    char *text; /* bytes read; those from start to end are not handed out yet, */
+    size_t capacity, start, end;
+    size_t searched; /* and up to here they hold no newline */
 };
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */

@@ -1,5 +1,8 @@
 #include "stream/scan.h"
 
+#include "core/bits.h"
+
+#include <stdint.h>
 #include <string.h>
 
 static const char *skip_space(const char *at, const char *end)
@@ -25,6 +28,88 @@ static const char *skip_string(const char *at, const char *end)
     return NULL;
 }
 
+/* Where a block of 64 bytes has what matters to nesting; bit i is byte i. */
+struct marks {
+    uint64_t quotes, backslashes, opens, closes;
+};
+
+static void mark_block(const char *block, struct marks *marks)
+{
+    marks->quotes = kvt_block_equal(block, '"');
+    marks->backslashes = kvt_block_equal(block, '\\');
+    marks->opens = kvt_block_equal(block, '{') | kvt_block_equal(block, '[');
+    marks->closes = kvt_block_equal(block, '}') | kvt_block_equal(block, ']');
+}
+
+/* What a block inherits from the one before it. */
+struct inherited {
+    size_t depth;     /* brackets open */
+    uint64_t string;  /* all ones inside a string */
+    unsigned escaped; /* 1: a backslash before the first byte escapes it */
+};
+
+/* The bytes that a backslash escapes. */
+static uint64_t escaped_bytes(uint64_t backslashes, unsigned *carry)
+{
+    uint64_t escaped = *carry;
+    *carry = 0;
+    backslashes &= ~escaped;
+    while (backslashes) {
+        unsigned at = kvt_bits_lowest(backslashes);
+        if (at == KVT_BLOCK - 1) {
+            *carry = 1;
+            break;
+        }
+        escaped |= (uint64_t)2 << at;
+        backslashes &= ~((uint64_t)3 << at);
+    }
+    return escaped;
+}
+
+/* Each bit: whether an odd number of bits up to it, itself included, is set. */
+static uint64_t odd_so_far(uint64_t bits)
+{
+    for (unsigned step = 1; step < KVT_BLOCK; step *= 2)
+        bits ^= bits << step;
+    return bits;
+}
+
+/* Whether the bracket that was opened first closes in this block; *place is where. */
+static bool closes_in(const struct marks *marks, struct inherited *from, unsigned *place)
+{
+    uint64_t quotes = marks->quotes;
+    if (from->escaped || marks->backslashes)
+        quotes &= ~escaped_bytes(marks->backslashes, &from->escaped);
+    const uint64_t string = odd_so_far(quotes) ^ from->string;
+    from->string = string >> (KVT_BLOCK - 1) ? ~(uint64_t)0 : 0;
+    const uint64_t opens = marks->opens & ~string;
+    size_t closed = 0;
+    for (uint64_t closes = marks->closes & ~string; closes; closes &= closes - 1) {
+        *place = kvt_bits_lowest(closes);
+        if (from->depth + kvt_bits_count(opens & (((uint64_t)1 << *place) - 1)) == ++closed)
+            return true;
+    }
+    from->depth += kvt_bits_count(opens) - closed;
+    return false;
+}
+
+/* The byte after the object or array that starts at `at`, or NULL. */
+static const char *skip_nested(const char *at, const char *end)
+{
+    struct inherited from = {0};
+    struct marks marks;
+    unsigned place;
+    for (; end - at >= KVT_BLOCK; at += KVT_BLOCK) {
+        mark_block(at, &marks);
+        if (closes_in(&marks, &from, &place))
+            return at + place + 1;
+    }
+    char rest[KVT_BLOCK] = {0};
+    memcpy(rest, at, (size_t)(end - at));
+    mark_block(rest, &marks);
+    return closes_in(&marks, &from, &place) ? at + place + 1 : NULL;
+}
+
 /* Returns the byte after the value that starts at `at`, or NULL. */
 static const char *skip_value(const char *at, const char *end)
 {
@@ -32,27 +117,13 @@ static const char *skip_value(const char *at, const char *end)
         return NULL;
     if (*at == '"')
         return skip_string(at, end);
-    if (*at != '{' && *at != '[') {
-        const char *start = at;
-        while (at < end && !strchr(",}] \t\r\n", *at))
-            at++;
-        return at > start ? at : NULL;
-    }
-    size_t depth = 0;
-    while (at < end) {
-        if (*at == '"') {
-            at = skip_string(at, end);
-            if (!at)
-                return NULL;
-            continue;
-        }
-        if (*at == '{' || *at == '[')
-            depth++;
-        else if ((*at == '}' || *at == ']') && --depth == 0)
-            return at + 1;
+    if (*at == '{' || *at == '[')
+        return skip_nested(at, end);
+    const char *start = at;
+    while (at < end && *at && *at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\t' &&
+           *at != '\r' && *at != '\n')
         at++;
-    }
-    return NULL;
+    return at > start ? at : NULL;
 }
 
 void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Noreturn void give_up(struct kvt_stage *stage, enum kvt_exit code, const char *text)
 {
@@ -14,10 +15,19 @@ static _Noreturn void give_up(struct kvt_stage *stage, enum kvt_exit code, const
     kvt_die(code, "%s", text);
 }
 
+/* A pipe's or a file's own buffer is 4 KiB, a system call for every few lines. */
+static void widen_output(void)
+{
+    static char buffer[1 << 16];
+    if (!isatty(STDOUT_FILENO))
+        setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
 void kvt_stage_open(struct kvt_stage *stage, const char *name,
                     const struct kvt_stage_options *options, const struct kvt_arguments *arguments)
 {
     *stage = (struct kvt_stage){.name = name, .no_meta = options->no_meta != 0};
+    widen_output();
     kvt_reader_open(&stage->reader, arguments->files, arguments->n_files);
     kvt_sha256_start(&stage->input_hash);
     if (options->skip_bad) {

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_key(const struct kvt_member *member, const char *key)
+static bool is_name(const struct kvt_member *member, const char *name, size_t length)
 {
-    size_t length = strlen(key);
-    return member->key_length == length && memcmp(member->key, key, length) == 0;
+    return member->key_length == length && memcmp(member->key, name, length) == 0;
 }
+
+/* The key is in the source. */
+#define is_key(member, key) is_name((member), (key), sizeof(key) - 1)
 
 static bool is_null(const struct kvt_member *member)
 {
@@ -170,7 +172,7 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     kvt_scan_start(&scan, line, length);
     while (kvt_scan_next(&scan, &member)) {
         for (const char *const *name = made; *name; name++)
-            row->scored_before |= is_key(&member, *name);
+            row->scored_before |= is_name(&member, *name, strlen(*name));
         if (read_member(row, &member, error) != 0)
             return kvt_fail_context(
                 error, "%.*s", member.key_length < 64 ? (int)member.key_length : 64, member.key);

@@ -13,21 +13,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AUTOJUNK_LENGTH = 200 };
+enum { AUTOJUNK_LENGTH = 200, N_ASCII = 128 };
 #define STEPS_MAX 20000000000u /* a line that needs more is refused, not approximated */
 
-/* The text's characters as numbers shared by both texts. */
+/* The text's characters as numbers shared by both texts: ASCII as it is, others as they come. */
 static struct kvt_sequence characters(struct kvt_scratch *scratch, struct kvt_span text,
                                       struct kvt_numbers *out)
 {
-    out->count = 0;
+    size_t count = 0;
+    kvt_numbers_zero(out, text.length);
     for (size_t at = 0; at < text.length;) {
-        uint32_t c;
-        size_t step = kvt_unicode_next(text.data + at, text.length - at, &c);
-        kvt_numbers_add(out, kvt_words_add(&scratch->words, text.data + at, step));
+        uint32_t c = (unsigned char)text.data[at];
+        size_t step = 1;
+        if (c >= N_ASCII) {
+            step = kvt_unicode_next(text.data + at, text.length - at, &c);
+            c = N_ASCII + kvt_words_add(&scratch->words, text.data + at, step);
+        }
+        out->data[count++] = c;
         at += step;
     }
-    return (struct kvt_sequence){out->data, out->count};
+    out->count = count;
+    return (struct kvt_sequence){out->data, count};
+}
+
+static uint32_t n_symbols(const struct kvt_scratch *scratch)
+{
+    return N_ASCII + scratch->words.count;
 }
 
 static double percent(double ratio)
@@ -51,6 +62,7 @@ struct matcher {
     const struct kvt_index *index; /* of b */
     const uint32_t *popular;       /* symbols that autojunk leaves out of the search */
     uint32_t *lengths, *next;      /* run lengths ending at b[j], for the last and this a[i] */
+    uint32_t *present;             /* symbols of the region's part of b; zeros between regions */
     unsigned long long steps;
 };
 
@@ -80,7 +92,16 @@ static void empty(const struct matcher *m, uint32_t *lengths, uint32_t symbol)
 static struct block longest_block(struct matcher *m, const struct region *region)
 {
     struct block best = {region->a_low, region->b_low, 0};
+    for (size_t j = region->b_low; j < region->b_high; j++)
+        m->present[m->b.data[j]] = 1;
+    bool clean = true; /* no run ends at a[i - 1] */
     for (size_t i = region->a_low; i < region->a_high; i++) {
+        const bool present = m->present[m->a.data[i]];
+        if (clean && !present) {
+            m->steps++;
+            continue;
+        }
+        clean = !present;
         size_t count;
         const uint32_t *at = places(m, m->a.data[i], &count);
         m->steps += count + 1;
@@ -101,6 +122,8 @@ static struct block longest_block(struct matcher *m, const struct region *region
     }
     if (region->a_high > region->a_low)
         empty(m, m->lengths, m->a.data[region->a_high - 1]);
+    for (size_t j = region->b_low; j < region->b_high; j++)
+        m->present[m->b.data[j]] = 0;
     while (best.a > region->a_low && best.b > region->b_low &&
            m->a.data[best.a - 1] == m->b.data[best.b - 1]) {
         best.a--;
@@ -171,15 +194,17 @@ static const uint32_t *popular_symbols(struct kvt_scratch *scratch, struct kvt_s
 static int difflib_ratio(struct kvt_scratch *scratch, struct kvt_sequence a, struct kvt_sequence b,
                          double *ratio, struct kvt_error *error)
 {
-    uint32_t n = scratch->words.count;
+    uint32_t n = n_symbols(scratch);
     kvt_numbers_zero(&scratch->rows, 2 * b.count);
+    kvt_numbers_zero(&scratch->bounds, n);
     kvt_index_build(&scratch->index, b.data, b.count, n);
     struct matcher matcher = {.a = a,
                               .b = b,
                               .index = &scratch->index,
                               .popular = popular_symbols(scratch, b, n),
                               .lengths = scratch->rows.data,
-                              .next = scratch->rows.data + b.count};
+                              .next = scratch->rows.data + b.count,
+                              .present = scratch->bounds.data};
     size_t total;
     int status = matching(&matcher, &total, error);
     kvt_index_clear(&scratch->index, b.data, b.count);
@@ -198,7 +223,7 @@ static int code_sim(struct kvt_scratch *scratch, const struct kvt_comparison *pa
         return 0;
     double ratio;
     if (indel) {
-        kvt_index_build(&scratch->index, b.data, b.count, scratch->words.count);
+        kvt_index_build(&scratch->index, b.data, b.count, n_symbols(scratch));
         size_t common = kvt_lcs_length(scratch, a, b);
         kvt_index_clear(&scratch->index, b.data, b.count);
         /* In the order of operations of the library, which decides halves: 1 - distance / both. */

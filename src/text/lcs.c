@@ -1,5 +1,6 @@
 #include "text/lcs.h"
 
+#include "core/bits.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -113,14 +114,6 @@ static uint64_t *open_table(struct table *table, struct kvt_scratch *scratch, st
     return bits + table->words * (n_dense + 1);
 }
 
-static unsigned bits_set(uint64_t v)
-{
-    v -= v >> 1 & 0x5555555555555555u;
-    v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
-    v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-    return (unsigned)(v * 0x0101010101010101u >> 56);
-}
-
 size_t kvt_lcs_length(struct kvt_scratch *scratch, struct kvt_sequence x, struct kvt_sequence y)
 {
     if (x.count == 0 || y.count == 0)
@@ -133,7 +126,7 @@ size_t kvt_lcs_length(struct kvt_scratch *scratch, struct kvt_sequence x, struct
         advance(&table, x.data[i], row, row);
     size_t length = 0;
     for (size_t w = 0; w < words; w++)
-        length += bits_set(~row[w]); /* bits past y stay 1: nothing matches there */
+        length += kvt_bits_count(~row[w]); /* bits past y stay 1: nothing matches there */
     return length;
 }
 

@@ -1,6 +1,8 @@
+#define _GNU_SOURCE /* memmem */
 #include "text/loop.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Characters (not bytes) of the last `length` bytes, counted no further than needed. */
 static bool long_enough(struct kvt_span text, size_t length)
@@ -13,6 +15,19 @@ static bool long_enough(struct kvt_span text, size_t length)
 }
 
 /*
+ * Whether the last bytes of the text stand a second time, near enough to its end for a loop. A loop
+ * of units of p bytes over at least max(4p, 50) characters agrees with itself p bytes before its
+ * end over all but p of them: max(3p, 50 - p), never below 38 bytes.
+ */
+static bool end_comes_back(struct kvt_span text)
+{
+    enum { END = 32 };
+    size_t furthest = text.length / KVT_LOOP_TIMES; /* with END less than a text of 50 bytes */
+    const char *end = text.data + text.length - END;
+    return memmem(end - furthest, furthest + END - 1, end, END) != NULL;
+}
+
+/*
  * The end of the text has period p as far as the reversed text agrees with itself p further on,
  * which is the z-function (Gusfield 1997, section 1.4), here on bytes: a run of four units begins
  * and ends between characters, so byte and character periods are the same thing.
@@ -21,6 +36,8 @@ bool kvt_loop_at_end(struct kvt_numbers *scratch, struct kvt_span text, struct k
 {
     size_t n = text.length;
     if (n < KVT_LOOP_CHARACTERS || n >= UINT32_MAX)
+        return false;
+    if (!end_comes_back(text))
         return false;
     const char *last = text.data + n - 1; /* reversed text: last[-i] */
     size_t stop = n / KVT_LOOP_TIMES + 1; /* longer periods do not fit four times */

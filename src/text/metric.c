@@ -1,5 +1,6 @@
 #include "text/metric.h"
 
+#include "core/memory.h"
 #include "text/metrics.h"
 #include "text/normalize.h"
 
@@ -57,6 +58,8 @@ void kvt_scratch_free(struct kvt_scratch *scratch)
     kvt_buffer_free(&scratch->gold_norm);
     kvt_words_free(&scratch->words);
     kvt_words_free(&scratch->tokens);
+    free(scratch->golds);
+    free(scratch->gold_tokens.data);
     free(scratch->token_counts.data);
     free(scratch->token_used.data);
     free(scratch->a.data);
@@ -118,25 +121,59 @@ struct kvt_span kvt_span_code_line(struct kvt_span text)
     }
 }
 
-/* Fills in the normalised texts of one gold. */
-static void compare_with(struct kvt_scratch *scratch, struct kvt_comparison *pair,
-                         struct kvt_span gold)
+static void set_gold(const struct kvt_scratch *scratch, struct kvt_comparison *pair,
+                     const struct kvt_span *golds, size_t i)
 {
-    kvt_buffer_clear(&scratch->gold_norm);
-    pair->gold = gold;
-    pair->gold_tokens = kvt_normalize_english(&scratch->gold_norm, gold.data, gold.length);
-    pair->gold_norm = (struct kvt_span){scratch->gold_norm.data, scratch->gold_norm.length};
+    const struct kvt_gold *gold = &scratch->golds[i];
+    pair->gold = golds[i];
+    pair->gold_norm = (struct kvt_span){scratch->gold_norm.data + gold->start, gold->length};
+    pair->gold_tokens = gold->n_tokens;
+    pair->common_tokens = gold->common;
 }
 
-/* Raises *best to the value of one of the metrics that every row gets. */
-static void raise(double *best,
-                  int (*metric)(struct kvt_scratch *, const struct kvt_comparison *, double *,
-                                struct kvt_error *),
-                  struct kvt_scratch *scratch, const struct kvt_comparison *pair)
+static void normalize_all(struct kvt_scratch *scratch, struct kvt_comparison *pair,
+                          const struct kvt_span *golds, size_t n_golds)
+{
+    struct kvt_buffer *norm = &scratch->prediction_norm;
+    kvt_buffer_clear(norm);
+    pair->prediction_tokens =
+        kvt_normalize_english(norm, pair->prediction.data, pair->prediction.length);
+    pair->prediction_norm = (struct kvt_span){norm->data, norm->length};
+    size_t bytes = 0;
+    for (size_t i = 0; i < n_golds; i++)
+        bytes += KVT_NORMALIZE_ROOM(golds[i].length);
+    norm = &scratch->gold_norm;
+    kvt_buffer_clear(norm);
+    kvt_buffer_reserve(norm, bytes); /* the tables of words borrow from it: it does not move */
+    for (size_t i = 0; i < n_golds; i++) {
+        kvt_grow(&scratch->golds, &scratch->golds_capacity, i, sizeof *scratch->golds);
+        struct kvt_gold *gold = &scratch->golds[i];
+        *gold = (struct kvt_gold){.start = norm->length};
+        gold->n_tokens = kvt_normalize_english(norm, golds[i].data, golds[i].length);
+        gold->length = norm->length - gold->start;
+    }
+    kvt_count_tokens(scratch, pair, n_golds);
+}
+
+static void raise(double *best, double value)
+{
+    if (value > *best)
+        *best = value;
+}
+
+/* What every row gets, whatever its metric. */
+static void compare(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                    struct kvt_score *score)
 {
     double value = 0;
-    if (metric(scratch, pair, &value, NULL) == 0 && value > *best)
-        *best = value;
+    kvt_metric_em(scratch, pair, &value, NULL);
+    raise(&score->em, value);
+    kvt_metric_f1(scratch, pair, &value, NULL);
+    raise(&score->f1, value);
+    if (pair->common_tokens == pair->gold_tokens) { /* or it cannot stand there whole */
+        kvt_metric_contains(scratch, pair, &value, NULL);
+        raise(&score->contains, value);
+    }
 }
 
 int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
@@ -151,18 +188,11 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
         return kvt_fail(error, KVT_DATA, "metric %s needs meta.all_classes", metric->name);
     struct kvt_comparison *pair = &score->pair;
     *pair = (struct kvt_comparison){.prediction = span, .classes = classes, .n_classes = n_classes};
-    kvt_buffer_clear(&scratch->prediction_norm);
-    pair->prediction_tokens =
-        kvt_normalize_english(&scratch->prediction_norm, span.data, span.length);
-    pair->prediction_norm =
-        (struct kvt_span){scratch->prediction_norm.data, scratch->prediction_norm.length};
-    kvt_count_tokens(scratch, pair);
+    normalize_all(scratch, pair, golds, n_golds);
     double sum = 0, best = 0;
     for (size_t i = 0; i < n_golds; i++) {
-        compare_with(scratch, pair, golds[i]);
-        raise(&score->em, kvt_metric_em, scratch, pair);
-        raise(&score->f1, kvt_metric_f1, scratch, pair);
-        raise(&score->contains, kvt_metric_contains, scratch, pair);
+        set_gold(scratch, pair, golds, i);
+        compare(scratch, pair, score);
         double value = 0;
         if (metric->score(scratch, pair, &value, error) != 0)
             return -1;
@@ -173,7 +203,6 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
         }
     }
     score->value = metric->golds == KVT_GOLD_MEAN ? sum / (double)n_golds : best;
-    if (score->best != n_golds - 1)
-        compare_with(scratch, pair, golds[score->best]);
+    set_gold(scratch, pair, golds, score->best);
     return 0;
 }

@@ -18,14 +18,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One gold of the current row: its normalised text in gold_norm and its tokens in gold_tokens. */
+struct kvt_gold {
+    size_t start, length;
+    size_t first_token, n_tokens;
+    size_t common; /* tokens that are in the prediction too, each as often as in both */
+};
+
 /* Memory that scoring reuses from row to row. Zero-initialise; release with kvt_scratch_free. */
 struct kvt_scratch {
     struct kvt_buffer lower;           /* qa.c */
     struct kvt_buffer prediction_norm; /* metric.c: of the current row */
     struct kvt_buffer gold_norm;       /* all golds, one after the other */
+    struct kvt_gold *golds;            /* where they stand there */
+    size_t golds_capacity;
     struct kvt_words words;
-    struct kvt_words tokens; /* of the prediction_norm: how often each stands there, */
-    struct kvt_numbers token_counts, token_used; /* and how often a gold has used it up (zeros) */
+    struct kvt_words tokens;         /* of all golds: */
+    struct kvt_numbers gold_tokens;  /* theirs, one gold after the other, */
+    struct kvt_numbers token_counts; /* how often each stands in the prediction, */
+    struct kvt_numbers token_used;   /* and how often a gold has used it up (zeros between uses) */
     struct kvt_numbers a, b, marks, counts, rows, bounds;
     struct kvt_index index;
     uint64_t *bits; /* lcs.c */
@@ -39,7 +50,8 @@ struct kvt_comparison {
     struct kvt_span prediction, gold;           /* the scored span, and the gold as it stands */
     struct kvt_span prediction_norm, gold_norm; /* normalised: text/normalize.h */
     size_t prediction_tokens, gold_tokens;      /* of the normalised texts */
-    const struct kvt_span *classes;             /* classification only */
+    size_t common_tokens; /* tokens of the one that are in the other, each as often as in both */
+    const struct kvt_span *classes; /* classification only */
     size_t n_classes;
 };
 

@@ -32,8 +32,10 @@ KVT_METRIC_FUNCTION(code_difflib)
 KVT_METRIC_FUNCTION(code_indel)
 KVT_EXPLAIN_FUNCTION(code)
 
-/* Counts the tokens of the normalised prediction, once for all its golds (for F1). */
-void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair);
+/* Fills in `common` of the first n_golds of scratch->golds: their tokens are numbered, and counted
+ * in the normalised prediction once for all of them. */
+void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                      size_t n_golds);
 
 /* Where `needle` first stands in `text` (linear time), or NULL. An empty needle stands at the
  * start. */

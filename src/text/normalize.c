@@ -1,8 +1,10 @@
 #include "text/normalize.h"
 
+#include "core/bits.h"
 #include "text/unicode.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /*
@@ -38,10 +40,20 @@ struct builder {
     bool in_token;
 };
 
+/* Compared four bytes at a time, without branches: lengths of words cannot be predicted. At least
+ * four bytes are readable at text. */
 static bool is_article(const char *text, size_t length)
 {
-    return (length == 1 && text[0] == 'a') || (length == 2 && memcmp(text, "an", 2) == 0) ||
-           (length == 3 && memcmp(text, "the", 3) == 0);
+    static const unsigned char masks[5][4] = {
+        {0}, {255}, {255, 255}, {255, 255, 255}, {255, 255, 255, 255}};
+    uint32_t word, mask, a, an, the;
+    memcpy(&word, text, sizeof word);
+    memcpy(&mask, masks[length < 4 ? length : 4], sizeof mask);
+    memcpy(&a, "a\0\0", sizeof a);
+    memcpy(&an, "an\0", sizeof an);
+    memcpy(&the, "the", sizeof the);
+    word &= mask;
+    return (word == a) | (word == an) | (word == the);
 }
 
 static void end_token(struct builder *builder)
@@ -86,6 +98,75 @@ static void put(struct builder *builder, const char *bytes, size_t length, bool 
     out->length += length;
     if (!word)
         builder->run = out->length;
+}
+
+/* Tokens are looked for in blocks, one bit a byte; copying goes up to a step beyond. */
+enum { STEP = 16 };
+
+/* A token of ASCII letters and digits. The steps may go beyond it at both ends. */
+static void put_letters(struct builder *builder, const char *text, size_t length)
+{
+    struct kvt_buffer *out = builder->out;
+    char *to = out->data + out->length;
+    *to = ' ';
+    to += builder->count > 0;
+    for (size_t at = 0; at < length; at += STEP) {
+        uint64_t bytes[STEP / 8];
+        memcpy(bytes, text + at, STEP);
+        for (size_t i = 0; i < STEP / 8; i++)
+            bytes[i] |= 0x2020202020202020u; /* digits have the bit already */
+        memcpy(to + at, bytes, STEP);
+    }
+    if (!is_article(to, length)) {
+        out->length = (size_t)(to - out->data) + length;
+        builder->count++;
+    }
+    builder->run = out->length;
+}
+
+/*
+ * The whole tokens at the block's start that are letters and digits with nothing but punctuation
+ * around them, which most are. KVT_BLOCK + STEP bytes are there. Returns the bytes taken.
+ */
+static unsigned put_block(struct builder *builder, const char *block)
+{
+    const uint64_t letters = kvt_block_between(block, 'a', 'z') |
+                             kvt_block_between(block, 'A', 'Z') |
+                             kvt_block_between(block, '0', '9');
+    const uint64_t printed = kvt_block_between(block, '!', '~'); /* letters and punctuation */
+    unsigned at = 0;
+    uint64_t ends = kvt_block_equal(block, ' ') | kvt_block_equal(block, '\n');
+    for (; ends; ends &= ends - 1) {
+        const unsigned end = kvt_bits_lowest(ends);
+        const uint64_t token = ((uint64_t)1 << end) - ((uint64_t)1 << at);
+        if (token & ~printed)
+            break;
+        const uint64_t left = letters & token; /* of the token, when normalised */
+        if (left == token) {
+            if (left)
+                put_letters(builder, block + at, end - at);
+        } else if (left) {
+            const unsigned start = kvt_bits_lowest(left);
+            const unsigned length = kvt_bits_lowest(~(left >> start));
+            if (left >> start >> length) /* punctuation inside: "a-b" is one token */
+                break;
+            put_letters(builder, block + start, length);
+        }
+        at = end + 1;
+    }
+    return at;
+}
+
+/* The same for what is left of the text; white space after its end changes nothing. */
+static size_t put_tokens(struct builder *builder, const char *text, size_t length)
+{
+    if (length >= KVT_BLOCK + STEP)
+        return put_block(builder, text);
+    char block[KVT_BLOCK + STEP];
+    memcpy(block, text, length);
+    memset(block + length, ' ', sizeof block - length);
+    size_t taken = put_block(builder, block);
+    return taken < length ? taken : length;
 }
 
 /* A run of ASCII letters and digits, with the punctuation in it; returns the bytes it takes. */
@@ -134,10 +215,13 @@ size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t le
 {
     if (!ascii['a'])
         fill_ascii();
-    /* Ill-formed bytes and U+0130 become three bytes; a space stands for at least one. */
-    kvt_buffer_reserve(out, 3 * length + 1);
+    kvt_buffer_reserve(out, KVT_NORMALIZE_ROOM(length));
     struct builder builder = {.out = out, .token = out->length, .run = out->length};
     for (size_t at = 0; at < length;) {
+        size_t taken = builder.in_token ? 0 : put_tokens(&builder, text + at, length - at);
+        at += taken;
+        if (taken)
+            continue;
         unsigned char c = (unsigned char)text[at];
         if (c >= 0x80) {
             at += put_other(&builder, text, length, at);

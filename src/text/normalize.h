@@ -10,7 +10,11 @@
 
 #include <stddef.h>
 
-/* Appends the normalised text: its tokens with one space between. Returns how many. */
+/* Bytes of room that normalising takes at most: ill-formed bytes and U+0130 become three. */
+#define KVT_NORMALIZE_ROOM(length) (3 * (length) + 17)
+
+/* Appends the normalised text: its tokens with one space between. Returns how many. The buffer does
+ * not move if KVT_NORMALIZE_ROOM(length) was reserved. */
 size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t length);
 
 #endif

@@ -21,6 +21,15 @@ static bool space_at(const char *text, size_t length, size_t *step)
     return kvt_unicode_space(code_point);
 }
 
+/* Bytes of ASCII from `at` on that are no white space and no control character. */
+static size_t end_of_printed(struct kvt_span text, size_t at)
+{
+    while (at < text.length && (unsigned char)text.data[at] > ' ' &&
+           (unsigned char)text.data[at] < 0x7f)
+        at++;
+    return at;
+}
+
 /* The words of one piece, as numbers; one empty word if there is none. */
 static void read_piece(struct kvt_scratch *scratch, struct kvt_span piece,
                        struct kvt_numbers *words)
@@ -33,7 +42,7 @@ static void read_piece(struct kvt_scratch *scratch, struct kvt_span piece,
         }
         size_t start = at;
         do
-            at += step;
+            at = end_of_printed(piece, at + step);
         while (at < piece.length && !space_at(piece.data + at, piece.length - at, &step));
         kvt_numbers_add(words, kvt_words_add(&scratch->words, piece.data + start, at - start));
     }

@@ -9,22 +9,39 @@
 
 enum { FIRST_CAPACITY = 256 };
 
+static uint64_t mix(uint64_t hash, uint64_t chunk)
+{
+    hash = (hash ^ chunk) * 0xff51afd7ed558ccdu;
+    return hash ^ hash >> 32;
+}
+
+/* Fewer than eight bytes, all of them, as one number; pieces may overlap. */
+static uint64_t short_chunk(const char *data, size_t length)
+{
+    if (length >= 4) {
+        uint32_t first, last;
+        memcpy(&first, data, 4);
+        memcpy(&last, data + length - 4, 4);
+        return (uint64_t)last << 32 | first;
+    }
+    if (length == 0)
+        return 0;
+    return (uint64_t)(unsigned char)data[0] | (uint64_t)(unsigned char)data[length / 2] << 8 |
+           (uint64_t)(unsigned char)data[length - 1] << 16;
+}
+
 /* Multiply and fold, eight bytes at a time; for tables only, never for identities. */
 static uint64_t hash_of(const char *data, size_t length)
 {
     uint64_t hash = length * 0x9e3779b97f4a7c15u, chunk;
-    while (length >= 8) {
-        memcpy(&chunk, data, 8);
-        hash = (hash ^ chunk) * 0xff51afd7ed558ccdu;
-        hash ^= hash >> 32;
-        data += 8;
-        length -= 8;
+    if (length < 8)
+        return mix(hash, short_chunk(data, length));
+    for (size_t at = 0; at + 8 < length; at += 8) {
+        memcpy(&chunk, data + at, 8);
+        hash = mix(hash, chunk);
     }
-    chunk = 0;
-    for (size_t i = 0; i < length; i++)
-        chunk = chunk << 8 | (unsigned char)data[i];
-    hash = (hash ^ chunk) * 0xff51afd7ed558ccdu;
-    return hash ^ hash >> 32;
+    memcpy(&chunk, data + length - 8, 8);
+    return mix(hash, chunk);
 }
 
 void kvt_words_clear(struct kvt_words *words)

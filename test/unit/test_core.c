@@ -1,9 +1,11 @@
 /* The ground floor: hashes, random streams, UTF-8, buffers, spelling. */
+#include "core/bits.h"
 #include "core/buffer.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/random.h"
 #include "core/sha256.h"
+#include "core/sha256_compress.h"
 #include "core/utf8.h"
 #include "tap.h"
 
@@ -40,6 +42,61 @@ static void test_sha256(void)
     kvt_sha256_field(&hash, "bc");
     kvt_sha256_hex(&hash, other);
     ok(strcmp(hex, other) != 0, "fields do not run together");
+}
+
+/* Both ways to take blocks in; FIPS 180-4's "abc", padded by hand, then random blocks. */
+static void test_sha256_compress(void)
+{
+    static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    unsigned char blocks[5 * 64 + 1] = {'a', 'b', 'c', 0x80, [63] = 24};
+    uint32_t plain[8], quick[8];
+    memcpy(plain, initial, sizeof plain);
+    kvt_sha256_compress_plain(plain, blocks, 1);
+    ok(plain[0] == 0xba7816bf && plain[7] == 0xf20015ad, "SHA-256 of abc in plain C");
+    if (!kvt_sha256_has_x86()) {
+        ok(1, "# SKIP this processor has no SHA instructions");
+        return;
+    }
+    struct kvt_random random;
+    kvt_random_seed(&random, 3);
+    for (size_t i = 0; i < sizeof blocks; i++)
+        blocks[i] = (unsigned char)kvt_random_bounded(&random, 256);
+    memcpy(quick, plain, sizeof quick);
+    kvt_sha256_compress_plain(plain, blocks + 1, 5);
+    kvt_sha256_compress_x86(quick, blocks + 1, 2);
+    kvt_sha256_compress_x86(quick, blocks + 1 + 2 * 64, 3);
+    ok(memcmp(plain, quick, sizeof plain) == 0, "the instructions give what plain C gives");
+}
+
+/* Every byte value at every place of a block, against the plain question. */
+static void test_blocks(void)
+{
+    static const struct {
+        char first, last;
+    } ranges[] = {{'a', 'z'}, {'0', '9'}, {'!', '~'}, {0, 0}, {' ', ' '}, {0x7f, 0x7f}};
+    char block[KVT_BLOCK];
+    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
+        int same = 1;
+        for (unsigned start = 0; start < 256; start++) {
+            uint64_t wanted = 0;
+            for (unsigned i = 0; i < KVT_BLOCK; i++) {
+                unsigned char byte = (unsigned char)(start + 67 * i);
+                block[i] = (char)byte;
+                wanted |= (uint64_t)(byte >= ranges[r].first && byte <= ranges[r].last) << i;
+            }
+            same &= kvt_block_between(block, ranges[r].first, ranges[r].last) == wanted;
+            if (ranges[r].first == ranges[r].last)
+                same &= kvt_block_equal(block, ranges[r].first) == wanted;
+        }
+        char name[64];
+        snprintf(name, sizeof name, "bytes of a block from %d to %d", ranges[r].first,
+                 ranges[r].last);
+        ok(same, name);
+    }
+    ok(kvt_bits_count(0) == 0 && kvt_bits_count(UINT64_MAX) == 64 && kvt_bits_count(0x8001) == 2 &&
+           kvt_bits_lowest(1) == 0 && kvt_bits_lowest((uint64_t)5 << 61) == 61,
+       "bits counted, and the lowest");
 }
 
 static void test_random(void)
@@ -124,6 +181,8 @@ static void test_buffer(void)
 int main(void)
 {
     test_sha256();
+    test_sha256_compress();
+    test_blocks();
     test_random();
     test_utf8();
     test_buffer();

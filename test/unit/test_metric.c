@@ -33,6 +33,13 @@ static double score_of(const char *metric, const char *backend, const char *text
     return score.value;
 }
 
+#define TEN_SEVENS "7777777777"
+#define SEVENS                                                                                     \
+    TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS        \
+        TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS TEN_SEVENS
+#define SPACES                                                                                     \
+    "                                                                                          "
+
 static const char *normalized(const char *text)
 {
     static struct kvt_buffer out;
@@ -66,6 +73,33 @@ static void test_unicode(void)
     ok(kvt_unicode_word(0x4e2d) && kvt_unicode_word(0xb2) && !kvt_unicode_word(0x0301) &&
            !kvt_unicode_word(0x2019),
        "letters and numbers are \\w; marks and quotes are not");
+}
+
+/* Texts are looked at in blocks of 64 bytes: where a token stands in them must not matter. */
+static void test_normalize_blocks(void)
+{
+    static const char *const phrases[][2] = {
+        {"the U.S. (The) \"an\" a-b, don't\nA_n", "us ab dont"},
+        {"\xe2\x80\x9cthe a\xe4\xb8\xad a\xe2\x80\x99s\xc2\xa0"
+         "9", /* U+201C, a word sign, U+2019, NBSP */
+         "\xe2\x80\x9c a\xe4\xb8\xad \xe2\x80\x99s 9"},
+        {"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 , . an",
+         "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789"},
+    };
+    for (size_t p = 0; p < sizeof phrases / sizeof *phrases; p++) {
+        char text[400], wanted[400], name[64];
+        int same = 1;
+        for (int shift = 0; shift <= 150 && same; shift++)
+            for (int after = 0; after <= 90; after += 30) {
+                snprintf(text, sizeof text, "%.*s %s%.*s", shift, SEVENS, phrases[p][0], after,
+                         SPACES);
+                snprintf(wanted, sizeof wanted, "%.*s%s%s", shift, SEVENS, shift ? " " : "",
+                         phrases[p][1]);
+                same &= strcmp(normalized(text), wanted) == 0;
+            }
+        snprintf(name, sizeof name, "normalised at every place of a block: phrase %zu", p);
+        ok(same, name);
+    }
 }
 
 static void test_normalize(void)
@@ -259,6 +293,7 @@ int main(void)
 {
     test_unicode();
     test_normalize();
+    test_normalize_blocks();
     test_words();
     test_golds();
     test_rouge();

@@ -107,6 +107,26 @@ static const char *spliced(const char *line, const char *members)
     return kvt_buffer_string(&out);
 }
 
+/* Nested values are passed over in blocks of 64 bytes: where they stand must not matter. */
+static void test_scan_blocks(void)
+{
+    static const char nested[] =
+        "{\"a\":[1,{\"b\\\\\":\"]}\\\"{\"},[]],\"c\":\"\\\\\",\"d\":{\"e\":{}}}";
+    char line[400];
+    int found = 1, refused = 1;
+    for (int shift = 0; shift <= 140; shift++) {
+        struct kvt_member member;
+        int length =
+            snprintf(line, sizeof line, "{\"n\":[%*s%s],\"last\":%d}", shift, "", nested, shift);
+        found &= kvt_scan_find(line, (size_t)length, "last", &member) &&
+                 strtol(member.value, NULL, 10) == shift;
+        line[length - 12 - (shift > 9) - (shift > 99)] = ' '; /* the array stays open */
+        refused &= !kvt_scan_find(line, (size_t)length, "last", &member);
+    }
+    ok(found, "a member after a nested one, at every place of a block");
+    ok(refused, "an array that stays open, at every place of a block");
+}
+
 static void test_scan(void)
 {
     is_text(kind_of("{\"kind\":\"response\",\"a\":1}"), "response", "kind first");
@@ -140,5 +160,6 @@ int main(void)
     test_numbers();
     test_json();
     test_scan();
+    test_scan_blocks();
     return tap_done();
 }
