@@ -34,6 +34,17 @@ done
 kvt-render manifest "$stream" >"$scratch/manifest"
 golden "manifest" render/manifest "$scratch/manifest"
 
+# --- the noise sample, a second full-cache run of a few entries, is a control and no arm of the study
+jq -c 'def again: .run_id += "-b" | .replicate = "b" | .sample = 3;
+    ., (select(.kind == "run" and .reference) | again),
+    (select(.kind == "response" and .kv_budget == 1) | .run_id += "-b" | .request_id += "-b"),
+    (select(.kind == "bin_stats" and .kv_budget == 1) | .run_id += "-b" | .n = 3 | .n_scored = 3)' \
+    "$stream" >"$scratch/sampled.jsonl"
+kvt-render report "$scratch/sampled.jsonl" >"$scratch/sampled"
+like "the proof has a row for the sample" "$(cat "$scratch/sampled")" 'full cache, again \(a sample\)'
+is "the outcomes have none" "$(sed -n '/^## Outcomes/,/^## /p' "$scratch/sampled" | grep -c again)" 0
+like "and the smallest cell is that of an arm" "$(cat "$scratch/sampled")" 'smallest cell holds 8 scored'
+
 # --- counts, by other programs
 expected=$(jq -r 'select(.kind == "response") | [.kv_budget, .bin_idx,
     (if .failure.class == "infrastructure" then "no_answer"

@@ -253,6 +253,8 @@ static void size_limit(struct kvt_report *report)
     double least = NAN;
     for (size_t i = 0; i < report->study->n_arms; i++) {
         double low, high;
+        if (!kvt_arm_shown(report->study->arms[i]))
+            continue;
         kvt_arm_range(report->study->arms[i], "n_scored", &low, &high);
         if (!isnan(low) && (isnan(least) || low < least))
             least = low;

@@ -116,7 +116,7 @@ void kvt_report_outcomes(struct kvt_report *report)
             kvt_buffer_text(out, "---:|");
     kvt_buffer_byte(out, '\n');
     for (size_t i = 0; i < report->study->n_arms; i++)
-        for (size_t b = 0; b < report->study->n_bins; b++)
+        for (size_t b = 0; b < report->study->n_bins && kvt_arm_shown(report->study->arms[i]); b++)
             outcome_row(report, report->study->arms[i], b);
     kvt_buffer_byte(out, '\n');
 }
