@@ -1,9 +1,9 @@
 # Error rates, power and speed of the statistics. Not part of `make test`: an hour on two cores.
-SETS ?= 250
+SETS ?= 150
 calibrate_env = KVT_BIN=$(abspath $(BIN)) KVT_BUILD=$(abspath $(BUILD))
 
 .PHONY: calibrate calibrate-next bench-stats
-calibrate: build $(BUILD)/helpers/world ## false claims and power of the verdicts, from planted worlds (SETS=250)
+calibrate: build $(BUILD)/helpers/world ## false claims and power of the verdicts, from planted worlds (SETS=150)
 	@mkdir -p test/calibration
 	$(calibrate_env) scripts/calibrate $(SETS) > test/calibration/verdicts.tsv.tmp
 	@mv test/calibration/verdicts.tsv.tmp test/calibration/verdicts.tsv
