@@ -58,6 +58,12 @@
 --   run base_url                         runs.base_url
 --   run model_name                       runs.model_name
 --   run created_at                       runs.created_at
+--   run failures_unobservable            -
+--   run import.format                    -
+--   run import.joined_by                 -
+--   run import.rows                      -
+--   run import.repeated                  -
+--   run import.dropped                   -
 --   preflight probe_id                   -  its effect is on each row: telemetry.kv_applied
 --   preflight applied                    -
 --   preflight evidence                   -
@@ -137,6 +143,9 @@
 --   response score.backend               scores.backend
 --   response score.pred_norm             scores.pred_norm
 --   response score.gold_norm             scores.gold_norm
+--   response score.explain               -  in scores.score_json
+--   response failure                     -  null, or the members below
+--   response failures_unobservable       -  bin_stats.failures_unobservable_json sums it up
 --   response failure.failure_type        failures.failure_type
 --   response failure.class               failures.class
 --   response failure.message             failures.message

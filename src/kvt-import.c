@@ -439,17 +439,26 @@ static void emit_dataset(struct import *import, const struct dataset *dataset)
     }
 }
 
+static void emit_experiment(struct import *import, size_t dataset)
+{
+    const struct kvt_import_run **runs = kvt_alloc_array(import->n_runs, sizeof *runs);
+    size_t count = 0;
+    for (size_t r = 0; r < import->n_runs; r++)
+        if (import->runs[r].dataset == dataset)
+            runs[count++] = &import->runs[r].record;
+    kvt_import_write_experiment(&import->record, &import->datasets[dataset].record, runs, count,
+                                kvt_settings_tree(&import->settings));
+    emit(import, "experiment");
+    free(runs);
+}
+
 static void emit_all(struct import *import)
 {
-    json_t *defaults = kvt_config_defaults();
     for (size_t d = 0; d < import->n_datasets; d++) {
-        kvt_import_write_experiment(&import->record, &import->datasets[d].record,
-                                    kvt_settings_tree(&import->settings), defaults);
-        emit(import, "experiment");
+        emit_experiment(import, d);
         if (!import->questions.manifest) /* else they stand in the manifest */
             emit_dataset(import, &import->datasets[d]);
     }
-    json_decref(defaults);
     for (size_t r = 0; r < import->n_runs; r++) {
         import->runs[r].record.dataset = &import->datasets[import->runs[r].dataset].record;
         kvt_import_write_run(&import->record, &import->runs[r].record);

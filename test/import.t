@@ -42,6 +42,17 @@ jq -cs . snapkv-64/hotpotqa.jsonl >"$scratch/hotpotqa.json"
 is "rows in one JSON array" \
     "$(run longbench -p snapkv -b 64 "$scratch/hotpotqa.json" | answers)" "$(run longbench snapkv-64/hotpotqa.jsonl | answers)"
 
+# --- what is known, and nothing else ----------------------------------------------------------------
+is "the experiment says what the files tell" \
+    "$(jq -c 'select(.kind == "experiment").config | [.dataset,.binning,.model,.kv,.output]' "$scratch/longbench")" \
+    '[{"name":"import","task":"hotpotqa"},{"n_bins":2},{"name":null},{"policy":"snapkv","budgets":[64],"budget_unit":"tokens"},{"exp_group_id":"import-hotpotqa"}]'
+is "and nothing of a server, a model or its decoding" \
+    "$(jq -c 'select(.kind == "experiment").config | keys' "$scratch/longbench")" \
+    '["binning","dataset","kv","model","notes","output","scoring","seed","stats","transition"]'
+is "the model, where the name tells it" "$(jq -c 'select(.kind == "experiment").config.model' "$scratch/factory")" '{"name":"tiny-model"}'
+jq -c 'select(.kind == "experiment").config' "$scratch/longbench" >"$scratch/config.json"
+ok "it is a settings file" kvt-lint -c "$scratch/config.json" --get scoring.code_sim
+
 # --- options over names -----------------------------------------------------------------------------
 is "options win over names" \
     "$(run longbench -p h2o -b 32 -t odd --model=m --exp=e --replicate=b snapkv-64/hotpotqa.jsonl | jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.model_name,.exp_group_id,.replicate,.reference]')" \
@@ -128,6 +139,12 @@ exit_status=0
 kvt-stats "$scratch/scored" 2>"$scratch/err" | kvt-transition 2>>"$scratch/err" >"$scratch/stream" || exit_status=$?
 is "kvt-stats and kvt-transition take it" "$exit_status $(grep -c '"kind":"transition"' "$scratch/stream")" "0 1"
 is "all rows pair" "$(jq -c 'select(.kind == "pair_stats") | .n_pairs' "$scratch/stream")" 6
+
+kvt-render report <"$scratch/stream" >"$scratch/report"
+like "the report names the policy, and no model" "$(cat "$scratch/report")" '^# .*snapkv on an unnamed model, task hotpotqa$'
+is "claims no decoding, and no latencies of this machine" "$(grep -c -e '^| decoding' -e '^- Latencies are' "$scratch/report")" 0
+like "says that nothing was measured" "$(cat "$scratch/report")" 'neither latencies nor memory'
+like "and what lengths are" "$(cat "$scratch/report")" 'not tokens of the model'
 
 # --- the worked example: the same answers in five formats -------------------------------------------
 cd "$root/examples/published" || exit 1

@@ -34,6 +34,8 @@ void kvt_report_outcomes(struct kvt_report *report);
 void kvt_report_pairs(struct kvt_report *report);
 void kvt_report_failures(struct kvt_report *report);
 void kvt_report_costs(struct kvt_report *report);
+/* Whether the records hold any latency or memory figure (an import's do not). */
+bool kvt_report_has_costs(const struct kvt_report *report);
 void kvt_report_findings(struct kvt_report *report);
 void kvt_report_setup(struct kvt_report *report);
 void kvt_report_limits(struct kvt_report *report);

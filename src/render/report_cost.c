@@ -221,10 +221,24 @@ static void cache_table(struct kvt_report *report)
                     "it is compressed.\n\n");
 }
 
+bool kvt_report_has_costs(const struct kvt_report *report)
+{
+    static const char *const names[] = {"lat_p50", "ttft_p50",     "itl_p50",
+                                        "mem_p95", "kv_bytes_p50", "kept_ratio_p50"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (known(report, names[i]))
+            return true;
+    return false;
+}
+
 void kvt_report_costs(struct kvt_report *report)
 {
     const char *source = NULL;
     kvt_buffer_text(report->out, "## Latency and memory\n\n");
+    if (!kvt_report_has_costs(report)) {
+        kvt_buffer_text(report->out, "The records hold neither latencies nor memory figures.\n\n");
+        return;
+    }
     kvt_report_figure(report, "latency");
     time_table(report, "Whole answer", "lat_p50", "lat_p95");
     time_table(report, "First token", "ttft_p50", "ttft_p95");

@@ -4,6 +4,7 @@
 #include "render/gnuplot.h"
 #include "render/phrase.h"
 #include "render/report.h"
+#include "stream/contract.h"
 
 #include <math.h>
 #include <string.h>
@@ -238,14 +239,26 @@ void kvt_report_setup(struct kvt_report *report)
                 json_object_get(report->results->scored, "input_sha256"));
     setup_value(report, "tokenizer", json_object_get(dataset, "tokenizer"));
     setup_value(report, "prompt template", json_object_get(dataset, "template"));
-    setup_value(report, "decoding", kvt_json_get(report->settings, "decoding"));
-    setup_value(report, "entries per bin", kvt_json_get(report->settings, "dataset.n_per_bin"));
+    /* the experiment's own, not the defaults of what it does not tell (an import) */
+    setup_value(report, "decoding", kvt_json_get(experiment, "config.decoding"));
+    setup_value(report, "entries per bin", kvt_json_get(experiment, "config.dataset.n_per_bin"));
     setup_value(report, "seed", json_object_get(experiment, "seed"));
     setup_value(report, "created", json_object_get(experiment, "created_at"));
     setup_value(report, "commit", json_object_get(experiment, "git_hash"));
     setup_value(report, "notes", json_object_get(experiment, "notes"));
     setup_text(report, "rendered by", "kvt-render " KVT_VERSION);
     kvt_buffer_byte(report->out, '\n');
+}
+
+/* Lengths that were not counted by a tokenizer (kvt-import). */
+static void own_length_limit(struct kvt_report *report)
+{
+    const json_t *tokenizer =
+        json_object_get(json_array_get(report->results->datasets, 0), "tokenizer");
+    if (strcmp(kvt_json_text(tokenizer, "name", ""), KVT_OWN_LENGTH) == 0)
+        kvt_buffer_text(report->out,
+                        "- Lengths are those the predictions came with, in their own unit (words "
+                        "in LongBench's English tasks), not tokens of the model.\n");
 }
 
 static void size_limit(struct kvt_report *report)
@@ -312,6 +325,7 @@ void kvt_report_limits(struct kvt_report *report)
             out, "- Length is not the only thing that changes from bin to bin: longer entries "
                  "are other questions on other texts. A change over length may come from "
                  "either. The comparison with the full cache within a bin is not affected.\n");
+    own_length_limit(report);
     size_limit(report);
     blind_limit(report);
     for (size_t i = 0; i < report->study->n_arms; i++)
@@ -327,11 +341,12 @@ void kvt_report_limits(struct kvt_report *report)
             out, "- There is one full-cache run. Unless the engine is deterministic, part of "
                  "the changed answers may be noise.\n");
     kvt_buffer_text(out,
-                    "- One model, one policy and one task: nothing here says how others behave.\n"
-                    "- Latencies are those of this machine and this load.\n\n"
-                    "## Future work\n\n"
-                    "- Other policies and other models on the same entries.\n"
-                    "- More tasks, with longer answers and other metrics.\n"
-                    "- More entries near the lengths where losses begin.\n"
-                    "- A budget that adapts to the prompt instead of a fixed one.\n");
+                    "- One model, one policy and one task: nothing here says how others behave.\n");
+    if (kvt_report_has_costs(report))
+        kvt_buffer_text(out, "- Latencies are those of this machine and this load.\n");
+    kvt_buffer_text(out, "\n## Future work\n\n"
+                         "- Other policies and other models on the same entries.\n"
+                         "- More tasks, with longer answers and other metrics.\n"
+                         "- More entries near the lengths where losses begin.\n"
+                         "- A budget that adapts to the prompt instead of a fixed one.\n");
 }

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* dataset.tokenizer.name where nobody counted tokens: lengths are those the rows came with
+ * (kvt-import), in whatever unit. */
+#define KVT_OWN_LENGTH "the rows' own length"
+
 struct kvt_contract_member {
     const char *kind;
     const char *path; /* dotted below the record */

@@ -1,6 +1,7 @@
 #include "text/import_record.h"
 
 #include "core/sha256.h"
+#include "stream/contract.h"
 #include "stream/json.h"
 
 #include <math.h>
@@ -47,18 +48,72 @@ static void member_count(struct kvt_writer *writer, const char *key, double valu
         kvt_member_null(writer, key);
 }
 
-void kvt_import_write_experiment(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
-                                 const json_t *settings, const json_t *defaults)
+static void keep_equal(const char **known, const char *text)
 {
-    /* The server's settings say nothing about an import, and may hold addresses. */
-    json_t *config = json_deep_copy(settings);
-    json_object_set(config, "engine", json_object_get(defaults, "engine"));
-    json_object_set_new(json_object_get(config, "dataset"), "name", json_string("import"));
-    json_object_set_new(json_object_get(config, "dataset"), "task", json_string(dataset->task));
-    json_object_set_new(json_object_get(config, "binning"), "n_bins",
-                        json_integer((json_int_t)dataset->n_bins));
-    json_object_set_new(json_object_get(config, "output"), "exp_group_id",
-                        json_string(dataset->exp_group));
+    if (*known && (!text || strcmp(*known, text) != 0))
+        *known = NULL;
+}
+
+/* What the runs agree on, the reference aside where there are others; the rest is NULL. */
+static struct kvt_import_run agreed(const struct kvt_import_run *const *runs, size_t n_runs)
+{
+    size_t first = 0;
+    while (first + 1 < n_runs && runs[first]->reference)
+        first++;
+    struct kvt_import_run known = *runs[first];
+    for (size_t i = 0; i < n_runs; i++) {
+        keep_equal(&known.model, runs[i]->model);
+        if (runs[i]->reference)
+            continue;
+        keep_equal(&known.policy, runs[i]->policy);
+        keep_equal(&known.unit, runs[i]->unit);
+        keep_equal(&known.compress_after, runs[i]->compress_after);
+    }
+    return known;
+}
+
+static void set_known(json_t *object, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new(object, key, json_string(text));
+}
+
+/* The policy, and the budgets if they have one unit. */
+static json_t *known_kv(const struct kvt_import_run *known,
+                        const struct kvt_import_run *const *runs, size_t n_runs)
+{
+    json_t *kv = json_object();
+    set_known(kv, "policy", known->policy);
+    set_known(kv, "compress_after", known->compress_after);
+    if (!known->unit)
+        return kv;
+    json_t *budgets = json_array();
+    for (size_t i = 0; i < n_runs; i++)
+        if (strcmp(runs[i]->unit, known->unit) == 0)
+            json_array_append_new(budgets, json_real(runs[i]->budget));
+    json_object_set_new(kv, "budgets", budgets);
+    set_known(kv, "budget_unit", known->unit);
+    return kv;
+}
+
+void kvt_import_write_experiment(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
+                                 const struct kvt_import_run *const *runs, size_t n_runs,
+                                 const json_t *settings)
+{
+    /* Settings of the stages to come, and what is known of the predictions; the rest (server,
+     * decoding, what the policy was set to) is not there, as defaults would be claims. */
+    static const char *const kept[] = {"seed", "notes", "scoring", "stats", "transition"};
+    const struct kvt_import_run known = agreed(runs, n_runs);
+    json_t *config = json_object();
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        json_object_set(config, kept[i], json_object_get(settings, kept[i]));
+    json_object_set_new(config, "dataset",
+                        json_pack("{s:s, s:s}", "name", "import", "task", dataset->task));
+    json_object_set_new(config, "binning",
+                        json_pack("{s:I}", "n_bins", (json_int_t)dataset->n_bins));
+    json_object_set_new(config, "model", json_pack("{s:s?}", "name", known.model));
+    json_object_set_new(config, "kv", known_kv(&known, runs, n_runs));
+    json_object_set_new(config, "output", json_pack("{s:s}", "exp_group_id", dataset->exp_group));
     struct kvt_writer writer = begin(out, "experiment");
     kvt_member_string(&writer, "exp_group_id", dataset->exp_group);
     kvt_member_string(&writer, "created_at", dataset->date);
@@ -81,7 +136,7 @@ void kvt_import_write_dataset(struct kvt_buffer *out, const struct kvt_import_da
     kvt_member_integer(&writer, "n_examples", (long long)dataset->n_entries);
     kvt_write_key(&writer, "tokenizer");
     kvt_write_object(&writer);
-    kvt_member_string(&writer, "name", "the rows' own length"); /* LongBench: words */
+    kvt_member_string(&writer, "name", KVT_OWN_LENGTH); /* LongBench: words */
     kvt_member_null(&writer, "sha256");
     kvt_write_end(&writer);
     kvt_member_null(&writer, "template");

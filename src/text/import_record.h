@@ -36,9 +36,11 @@ struct kvt_import_run {
 };
 
 /* Each replaces the buffer's content with one record, without a newline. */
-/* `settings`: the resolved tree; the server's section is left out. */
+/* `runs`: all of the dataset's; `settings`: the resolved tree. Of its config only what is known of
+ * the predictions and what later stages take is written. */
 void kvt_import_write_experiment(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
-                                 const json_t *settings, const json_t *defaults);
+                                 const struct kvt_import_run *const *runs, size_t n_runs,
+                                 const json_t *settings);
 void kvt_import_write_dataset(struct kvt_buffer *out, const struct kvt_import_dataset *dataset);
 void kvt_import_write_bin(struct kvt_buffer *out, const struct kvt_import_dataset *dataset,
                           size_t index, int64_t shortest, int64_t longest, size_t n_entries);
