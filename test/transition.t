@@ -70,6 +70,7 @@ is "nothing but lost requests" "$(kvt-transition lost.jsonl | verdicts '[.verdic
 { grep '"kind":"run"' zone.jsonl; grep -m 1 '"run_id":"d00000-1"' <(grep '"kind":"response"' zone.jsonl); } >row.jsonl
 is "one row of the reference has nothing to judge" "$(kvt-transition row.jsonl | verdicts .verdict)" ""
 is "lengths unknown" "$(sed 's/"token_len":[0-9]*/"token_len":null/' zone.jsonl | kvt-transition | verdicts '[.rationale.length.loss_step,(.warnings|index("no_lengths") != null)]|@csv' | sort -u)" ',true'
+like "unequal bins are told" "$("$world" flat --n 40 --unequal | kvt-transition | verdicts .summary | tail -n 1)" 'of up to 14 points at some length is not excluded with 20 pairs in the smallest bin; about 30 per bin would show it safe within 10 points'
 is "one pair" "$("$world" perfect --n 1 --bins 1 | kvt-transition | verdicts '[.verdict,.rationale.n_pairs]|@csv' | tail -n 1)" '"inconclusive",1'
 is "shared contexts switch to cluster sums" "$("$world" flat-loss --n 40 --cluster 4 | kvt-transition | verdicts '[.rationale.clusters,.verdict]|@csv' | tail -n 1)" 'true,"silent_loss"'
 is "the legacy rule is there, and flags noise" "$("$world" flat --n 10 --churn 0.1 --seed 4 | kvt-transition --method=zscore | verdicts '[.rationale.method,.verdict,(.rationale.zscore.std|length)]|@csv' | tail -n 1)" '"zscore","transition_zone",5'

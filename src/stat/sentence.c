@@ -266,12 +266,17 @@ static void degraded(struct kvt_buffer *out, const struct kvt_sentence *s)
     }
 }
 
-static size_t smallest_bin(const struct kvt_cells *cells)
+/* "with 5 pairs per bin", or "in the smallest bin" where the bins differ. */
+static void bin_size(struct kvt_buffer *out, const struct kvt_cells *cells)
 {
-    size_t least = cells->count ? cells->items[0].n_units : 0;
-    for (size_t b = 1; b < cells->count; b++)
-        least = cells->items[b].n_units < least ? cells->items[b].n_units : least;
-    return least;
+    size_t least = cells->count ? cells->items[0].n_units : 0, most = least;
+    for (size_t b = 1; b < cells->count; b++) {
+        size_t n = cells->items[b].n_units;
+        least = n < least ? n : least;
+        most = n > most ? n : most;
+    }
+    kvt_buffer_printf(out, " with %zu %s%s %s", least, cells->clustered ? "cluster" : "pair",
+                      least == 1 ? "" : "s", least < most ? "in the smallest bin" : "per bin");
 }
 
 static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
@@ -296,8 +301,8 @@ static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
     }
     kvt_buffer_text(out, " cannot be judged: no loss is confirmed, but a loss of up to ");
     points(out, fmin(1, ceil(v->safe_bound * 1000 - 1e-9) / 1000));
-    kvt_buffer_printf(out, " points at some length is not excluded with %zu %s per bin",
-                      smallest_bin(s->cells), s->cells->clustered ? "clusters" : "pairs");
+    kvt_buffer_text(out, " points at some length is not excluded");
+    bin_size(out, s->cells);
     if (v->blocked_by)
         kvt_buffer_text(out, strcmp(v->blocked_by, "coverage") == 0
                                  ? "; it is not called safe because too few requests were answered"
@@ -305,9 +310,9 @@ static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
     else if (!isnan(v->n_safe)) {
         kvt_buffer_text(out, "; about ");
         whole(out, v->n_safe);
-        kvt_buffer_text(out, " per bin would show ");
+        kvt_buffer_text(out, " per bin would show it safe within ");
         points(out, s->procedure->delta);
-        kvt_buffer_text(out, " if nothing is lost beyond what was seen");
+        kvt_buffer_text(out, " points if nothing is lost beyond what was seen");
     }
 }
 
