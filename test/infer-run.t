@@ -73,7 +73,7 @@ printf '%s\n' '{"kind":"foreign","n":1}' "$(head -n 1 "$scratch/entries")" '{"ki
 is 'other lines stay in their places' "$(cat "$scratch/kinds")" 'foreign run entry response foreign entry response meta '
 kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" "$scratch/first" >"$scratch/out" 2>"$scratch/err" && code=0 || code=$?
 is 'a stream that was answered already has no prompts to ask' "$code" 1
-like 'and the message names the line' "$(cat "$scratch/err")" 'first:5: the entry has neither messages nor a prompt'
+like 'and the message names the line and the remedy' "$(cat "$scratch/err")" 'first:5: the entry has neither messages nor a prompt .*its input, also with --offline, is the manifest'
 
 # --- pacing ---
 script slow <<'END'

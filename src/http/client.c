@@ -206,7 +206,6 @@ static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, d
     if (client->options.before)
         client->options.before(exchange, client->options.hook_context);
     kvt_pool_start(client->pool, &exchange->transfer);
-    exchange->start = exchange->transfer.start;
 }
 
 /* --- when the whole stage must stop --- */
@@ -314,6 +313,7 @@ static void settle(struct kvt_exchange *exchange)
     if (transfer->status > 0)
         endpoint->alive = true;
     exchange->attempts += transfer->sent > 0 ? transfer->sent : 1;
+    exchange->start = transfer->start;
     exchange->first_byte = transfer->first_byte;
     exchange->end = transfer->last_byte;
     if (client->options.after)

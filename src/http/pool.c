@@ -134,6 +134,7 @@ static int on_send(void *context, char *peer, char *local, int peer_port, int lo
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     struct kvt_transfer *transfer = context;
     transfer->sent++;
+    transfer->start = kvt_clock_monotonic();
     return CURL_PREREQFUNC_OK;
 }
 

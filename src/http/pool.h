@@ -47,7 +47,8 @@ struct kvt_transfer {
 
     enum kvt_transfer_end end;
     long status;
-    double start, first_byte, last_byte;
+    double start; /* the request's writing, or before that, kvt_pool_start */
+    double first_byte, last_byte;
     double asked_wait; /* Retry-After or x-ratelimit-reset in seconds, NAN without */
     int sent; /* times the request went out: libcurl repeats it when a kept connection is dead */
     bool verify_failed; /* the server's certificate is not trusted */

@@ -44,9 +44,10 @@ static int set_prompt(json_t *body, enum kvt_api *api, const char *wanted, const
     json_t *prompt = json_object_get(entry, "prompt");
     bool chat = json_is_array(messages) && json_array_size(messages) > 0;
     if (!chat && !json_is_string(prompt))
-        return kvt_fail(error, KVT_DATA,
-                        "the entry has neither messages nor a prompt (it may have passed kvt-infer "
-                        "already, which leaves them out)");
+        return kvt_fail(
+            error, KVT_DATA,
+            "the entry has neither messages nor a prompt (kvt-infer's own output has none: "
+            "its input, also with --offline, is the manifest that kvt-bin wrote)");
     *api = chat ? KVT_API_CHAT : KVT_API_COMPLETIONS;
     if (wanted)
         *api = strcmp(wanted, "chat") == 0 ? KVT_API_CHAT : KVT_API_COMPLETIONS;
