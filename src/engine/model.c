@@ -135,9 +135,16 @@ static int read_rope(struct loader *loader)
                         m->n_pairs);
     float *values = kvt_alloc_array(m->n_pairs, sizeof *values);
     kvt_tensor_row(divisors, 0, values);
-    for (size_t i = 0; i < m->n_pairs; i++)
+    bool positive = true;
+    for (size_t i = 0; i < m->n_pairs; i++) {
+        positive = positive && values[i] > 0 && !isinf(values[i]);
         m->frequency[i] /= (double)values[i];
+    }
     free(values);
+    if (!positive)
+        return kvt_fail(loader->error, KVT_DATA,
+                        "%s: tensor rope_freqs.weight holds a value that is not above 0",
+                        loader->path);
     return 0;
 }
 

@@ -24,7 +24,9 @@ struct fixture {
     bool untied, bias;
     uint32_t type; /* of matrices: enum kvt_tensor_type */
     uint64_t seed;
-    bool linear_rope;      /* rope scaling by 2 */
+    bool linear_rope;        /* rope scaling by 2 */
+    const float *rope_freqs; /* [n_rope_freqs] divisors of the rotary frequencies, or NULL */
+    uint32_t n_rope_freqs;
     const char *extra_key; /* one more string key, or NULL */
     const char *extra_value;
 };
@@ -211,6 +213,10 @@ static inline void fixture_bytes(const struct fixture *f, struct kvt_buffer *out
         fixture_matrix(&file, "output.weight", f->dim, f->vocabulary, f->type);
     for (uint32_t layer = 0; layer < f->layers; layer++)
         fixture_layer(&file, f, layer);
+    if (f->rope_freqs) {
+        fixture_entry(&file, "rope_freqs.weight", f->n_rope_freqs, 0, KVT_TENSOR_F32);
+        kvt_buffer_append(&file.data, f->rope_freqs, f->n_rope_freqs * sizeof *f->rope_freqs);
+    }
     kvt_buffer_text(out, "GGUF");
     fixture_u32(out, 3);
     fixture_u64(out, file.n_tensors);

@@ -388,6 +388,41 @@ static void test_refusals(void)
     ok(!kvt_model_open(path, &error) && error.code == KVT_SYSTEM, "a file that is not there");
 }
 
+/* Llama 3.1 and later bring a divisor for each rotary frequency. */
+static void test_rope_divisors(void)
+{
+    const float divisors[] = {1, 1, 2.5F, 8};
+    struct fixture fixture = narrow; /* head size 8: 4 pairs */
+    struct kvt_error error;
+    const char *path = fixture_path("divisors");
+    fixture.rope_freqs = divisors;
+    fixture.n_rope_freqs = 4;
+    fixture_write(&fixture, path);
+    struct kvt_model *model = kvt_model_open(path, &error);
+    double worst = model ? 0 : INFINITY;
+    for (size_t i = 0; model && i < 4; i++)
+        worst = fmax(worst, fabs(model->frequency[i] * 2 * (double)divisors[i] /
+                                     pow(10000, -2.0 * (double)i / 8) -
+                                 1));
+    ok(worst < 1e-12, "rope_freqs.weight divides the frequencies, beside linear scaling");
+    kvt_model_close(model);
+    unlink(path);
+    ok(against_reference(&fixture, 32) < 1e-4, "and both forwards agree on it");
+    path = fixture_path("divisors"); /* its buffer was used again */
+    const float zero[] = {1, 0, 1, 1}, nothing[] = {1, NAN, 1, 1};
+    fixture.rope_freqs = zero;
+    fixture_write(&fixture, path);
+    ok(!kvt_model_open(path, &error) && strstr(error.text, "rope_freqs"), "a divisor of 0");
+    fixture.rope_freqs = nothing;
+    fixture_write(&fixture, path);
+    ok(!kvt_model_open(path, &error) && strstr(error.text, "rope_freqs"), "a divisor of NaN");
+    fixture.rope_freqs = divisors;
+    fixture.n_rope_freqs = 3;
+    fixture_write(&fixture, path);
+    ok(!kvt_model_open(path, &error) && strstr(error.text, "not 4 F32"), "one divisor too few");
+    unlink(path);
+}
+
 static void test_sampler(void)
 {
     const float logits[] = {0.5F, 2, NAN, 2, -1};
@@ -427,6 +462,7 @@ int main(void)
     test_threads_and_blocks();
     test_side_by_side();
     test_refusals();
+    test_rope_divisors();
     test_sampler();
     return tap_done();
 }
