@@ -82,6 +82,24 @@ static void keep(struct kvt_session *session, size_t layer, size_t head, const s
         sums[i] = 0;
 }
 
+/* Turns the key of kept entry i from its place in the prompt to place i. */
+static void rotate_again(struct kvt_session *session, size_t layer, size_t head, float *room)
+{
+    const struct kvt_model *m = session->engine->model;
+    float *key = room, *cosine = key + m->head_dim, *sine = cosine + m->n_pairs;
+    for (size_t i = 0; i < session->kept; i++) {
+        size_t place = (size_t)kvt_kv_position(&session->cache, layer, head, i);
+        if (place == i)
+            continue;
+        kvt_model_angles(m, place - i, cosine, sine); /* place >= i: entries are in order */
+        for (size_t p = 0; p < m->n_pairs; p++)
+            sine[p] = -sine[p];
+        kvt_kv_key(&session->cache, layer, head, i, key);
+        session->engine->kernels->rotate(key, cosine, sine, m->n_pairs, m->halves);
+        kvt_kv_replace_key(&session->cache, layer, head, i, key);
+    }
+}
+
 static void compress_layer(void *context, size_t layer, size_t thread)
 {
     struct compression *compression = context;
@@ -91,7 +109,8 @@ static void compress_layer(void *context, size_t layer, size_t thread)
     size_t *indices = malloc(n * sizeof *indices);
     float *scratch = malloc(n * sizeof *scratch);
     float *mean = session->window > 0 ? malloc(m->n_heads * n * sizeof *mean) : NULL;
-    if (indices && scratch && (mean || session->window == 0)) {
+    float *room = malloc((m->head_dim + 2 * m->n_pairs) * sizeof *room);
+    if (indices && scratch && room && (mean || session->window == 0)) {
         if (mean)
             observe(session, layer, thread, mean);
         for (size_t head = 0; head < m->n_kv_heads; head++) {
@@ -99,6 +118,8 @@ static void compress_layer(void *context, size_t layer, size_t thread)
             view.window_mean = mean;
             session->plan.policy->select(&view, session->kept, scratch, indices);
             keep(session, layer, head, indices);
+            if (session->plan.policy->rerotate)
+                rotate_again(session, layer, head, room);
         }
     } else {
         atomic_store(&compression->failed, 1);
@@ -106,6 +127,7 @@ static void compress_layer(void *context, size_t layer, size_t thread)
     free(indices);
     free(scratch);
     free(mean);
+    free(room);
 }
 
 int kvt_compress(struct kvt_session *session, struct kvt_error *error)
@@ -116,6 +138,8 @@ int kvt_compress(struct kvt_session *session, struct kvt_error *error)
                         &compression);
         if (atomic_load(&compression.failed))
             return kvt_fail(error, KVT_SYSTEM, "no memory to compress the KV cache");
+        if (session->plan.policy->rerotate)
+            session->moved = session->plan.compress_at - session->kept;
     }
     session->taken.kept_compressible = kvt_kv_head(&session->cache, 0, 0)->count;
     free(session->queries);

@@ -238,7 +238,7 @@ void kvt_forward(struct kvt_session *session, const int32_t *tokens, size_t n)
     const struct kvt_model *m = e->model;
     for (size_t t = 0; t < n; t++) {
         kvt_tensor_row(m->embedding, (size_t)tokens[t], e->x + t * m->dim);
-        kvt_model_angles(m, session->position + t, e->cosine + t * m->n_pairs,
+        kvt_model_angles(m, session->position - session->moved + t, e->cosine + t * m->n_pairs,
                          e->sine + t * m->n_pairs);
     }
     struct block b = {

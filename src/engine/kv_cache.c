@@ -167,6 +167,22 @@ int32_t kvt_kv_position(const struct kvt_kv_cache *cache, size_t layer, size_t h
     return *position_slot(cache, head->pages[index / KVT_LANES], index % KVT_LANES);
 }
 
+void kvt_kv_key(const struct kvt_kv_cache *cache, size_t layer, size_t head_index, size_t index,
+                float *key)
+{
+    const float *page = kvt_kv_head(cache, layer, head_index)->pages[index / KVT_LANES];
+    for (size_t i = 0; i < cache->shape.head_dim; i++)
+        key[i] = page[i * KVT_LANES + index % KVT_LANES];
+}
+
+void kvt_kv_replace_key(struct kvt_kv_cache *cache, size_t layer, size_t head_index, size_t index,
+                        const float *key)
+{
+    float *page = kvt_kv_head(cache, layer, head_index)->pages[index / KVT_LANES];
+    for (size_t i = 0; i < cache->shape.head_dim; i++)
+        page[i * KVT_LANES + index % KVT_LANES] = key[i];
+}
+
 float kvt_kv_key_norm2(const struct kvt_kv_cache *cache, size_t layer, size_t head_index,
                        size_t index)
 {

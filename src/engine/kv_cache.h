@@ -71,6 +71,11 @@ void kvt_kv_keep(struct kvt_kv_cache *cache, size_t layer, size_t head, const si
 void kvt_kv_remove(struct kvt_kv_cache *cache, size_t layer, size_t head, size_t index);
 
 int32_t kvt_kv_position(const struct kvt_kv_cache *cache, size_t layer, size_t head, size_t index);
+/* An entry's key: [head_dim], out of the page and into it. */
+void kvt_kv_key(const struct kvt_kv_cache *cache, size_t layer, size_t head, size_t index,
+                float *key);
+void kvt_kv_replace_key(struct kvt_kv_cache *cache, size_t layer, size_t head, size_t index,
+                        const float *key);
 /* Squared L2 norm of an entry's key. */
 float kvt_kv_key_norm2(const struct kvt_kv_cache *cache, size_t layer, size_t head, size_t index);
 

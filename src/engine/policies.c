@@ -3,12 +3,16 @@
 #include <string.h>
 
 extern const struct kvt_policy kvt_policy_full, kvt_policy_snapkv, kvt_policy_streamingllm,
-    kvt_policy_h2o, kvt_policy_random, kvt_policy_tova, kvt_policy_knorm, kvt_policy_observed;
+    kvt_policy_streamingllm_rerotated, kvt_policy_h2o, kvt_policy_random, kvt_policy_tova,
+    kvt_policy_knorm, kvt_policy_observed;
 
 /* Adding a policy: one file policy_NAME.c, its declaration above and its row here. */
 static const struct kvt_policy *const policies[] = {
-    &kvt_policy_full,   &kvt_policy_snapkv, &kvt_policy_streamingllm, &kvt_policy_h2o,
-    &kvt_policy_random, &kvt_policy_tova,   &kvt_policy_knorm,        &kvt_policy_observed,
+    &kvt_policy_full,         &kvt_policy_snapkv,
+    &kvt_policy_streamingllm, &kvt_policy_streamingllm_rerotated,
+    &kvt_policy_h2o,          &kvt_policy_random,
+    &kvt_policy_tova,         &kvt_policy_knorm,
+    &kvt_policy_observed,
 };
 
 enum { N_POLICIES = sizeof policies / sizeof *policies };

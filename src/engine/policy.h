@@ -38,6 +38,11 @@ struct kvt_policy {
     size_t (*window)(const struct kvt_policy_parameters *parameters);
     bool needs_sums; /* wants `sums` */
     /*
+     * After compression the i-th kept entry stands at place i, its key rotated again, and later
+     * tokens follow. The positions reported stay those of the prompt.
+     */
+    bool rerotate;
+    /*
      * Writes `kept` indices (0 < kept < n), ascending, to `indices`. `scratch` holds n floats.
      * NULL: the policy never drops anything.
      */

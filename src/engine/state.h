@@ -33,6 +33,7 @@ struct kvt_session {
     struct kvt_plan plan; /* parameters resolved */
     struct kvt_kv_cache cache;
     size_t position; /* tokens fed */
+    size_t moved;    /* places by which the next token stands before `position`, see rerotate */
     size_t kept;     /* entries per head right after compression, known from the start */
     size_t capacity; /* entries per head while decoding, for policies that evict; SIZE_MAX: any */
     size_t window;   /* last queries before compress_at that are kept for the policy */

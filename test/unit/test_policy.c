@@ -518,6 +518,47 @@ static void check_limit(void)
     unlink(path);
 }
 
+/*
+ * In one layer keys depend on token and place alone. So after sinks and recent entries have moved
+ * together, what follows is what the same tokens give as a prompt without those dropped.
+ */
+static void check_rerotation(void)
+{
+    enum { SINKS = 4, KEPT = 23 };
+    struct fixture shallow = grouped;
+    shallow.layers = 1;
+    struct world w;
+    open_world(&w, &shallow, 1);
+    int32_t closed_up[KEPT + TAIL];
+    memcpy(closed_up, w.tokens, SINKS * sizeof *closed_up);
+    memcpy(closed_up + SINKS, w.tokens + LENGTH - (KEPT + TAIL - SINKS),
+           (KEPT + TAIL - SINKS) * sizeof *closed_up);
+    struct kvt_session *session =
+        open_session(&w, "streamingllm-rerotated", 1, KEPT, (struct kvt_policy_parameters){0});
+    struct kvt_error error;
+    struct kvt_session *plain =
+        must(kvt_session_open(w.engine, &(struct kvt_plan){.prompt_tokens = KEPT + TAIL}, &error),
+             &error);
+    feed(session, w.tokens, CONTEXT);
+    feed(plain, closed_up, KEPT);
+    double worst = 0;
+    for (size_t t = 0; t < TAIL; t++) {
+        feed(session, w.tokens + CONTEXT + t, 1);
+        feed(plain, closed_up + KEPT + t, 1);
+        const float *logits = kvt_session_logits(session), *expected = kvt_session_logits(plain);
+        for (size_t i = 0; i < shallow.vocabulary; i++)
+            worst = fmax(worst, fabs((double)logits[i] - (double)expected[i]));
+    }
+    ok(worst < 1e-4, "streamingllm-rerotated: as if the dropped tokens had never been there");
+    int32_t positions[LENGTH];
+    kvt_session_positions(session, 0, 0, positions, LENGTH);
+    is_int(positions[SINKS], CONTEXT - KEPT + SINKS, "positions reported are the prompt's");
+    is_int((long long)kvt_session_position(session), LENGTH, "and so is the count of tokens");
+    kvt_session_close(session);
+    kvt_session_close(plain);
+    close_world(&w);
+}
+
 int main(void)
 {
     struct world w;
@@ -542,6 +583,7 @@ int main(void)
     check_window(&w);
     close_world(&w);
     check_h2o_decoding();
+    check_rerotation();
     check_limit();
     return tap_done();
 }
