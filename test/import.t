@@ -122,6 +122,27 @@ printf '%s\n' '{"pred":"a","answers":["x"],"all_classes":["x"],"length":1}' '{"p
 is "all classes come from the last row" \
     "$(run longbench -p h2o -b .5 "$scratch/trec.jsonl" | jq -c 'select(.kind == "response") | .meta.all_classes' | uniq)" '["y"]'
 
+# --- rows made to mislead ---------------------------------------------------------------------------
+printf '{"pred":"a","answers":["x"],"pred":"b"}\n' >"$scratch/hotpotqa.jsonl"
+is "a member that stands twice: the last counts, as in Python" \
+    "$(run longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl" | jq -r 'select(.kind == "response").response.text')" b
+columns=length,answers,predicted_answer,_id,task,question,max_new_tokens
+cells=$'12,"[\'x\']","b\nc",1,hotpotqa,q,32'
+printf '\xef\xbb\xbf%s\n%s\n' "$columns" "$cells" >"$scratch/predictions.csv"
+is "a byte order mark is no part of a column's name" \
+    "$(run kvpress -p h2o -b .5 "$scratch/predictions.csv" | jq -c 'select(.kind == "response") | [.meta.length,.response.text]')" '[12,"b\nc"]'
+printf '%s,answers\n%s,"[]"\n' "$columns" "$cells" >"$scratch/predictions.csv"
+fails 1 "a column that stands twice" kvt-import -f kvpress -p h2o -b .5 "$scratch/predictions.csv"
+like "is named" "$(cat "$scratch/.err")" 'predictions.csv:1: column answers stands twice'
+for text in '["a"]' '{}' true; do
+    printf '{"pred":%s,"answers":["x"]}\n' "$text" >"$scratch/hotpotqa.jsonl"
+    fails 1 "a prediction that is $text" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"
+    like "is no empty answer" "$(cat "$scratch/.err")" 'hotpotqa.jsonl:1: a prediction that is no text'
+done
+deep=$(printf '[%.0s' {1..20000})
+printf '{"pred":"a","answers":%s%s}\n' "$deep" "${deep//\[/]}" >"$scratch/hotpotqa.jsonl"
+fails 1 "answers nested 20,000 deep" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"
+
 # --- the stages that follow -------------------------------------------------------------------------
 (run longbench full/hotpotqa.jsonl; run longbench snapkv-64/hotpotqa.jsonl) >"$scratch/cat"
 ok "two imports joined by cat are a valid stream" kvt-lint "$scratch/cat"

@@ -64,6 +64,28 @@ is "ill-formed UTF-8 is scored" "$(cat "$scratch/norm")" "$(printf '\xef\xbf\xbd
 row | sed 's/a b c d/b\\ud800 c\\u0000/' | kvt-score --no-meta | grep -o '"pred_norm":"[^"]*"' | cut -d'"' -f4 >"$scratch/norm"
 is "so are a lone surrogate and U+0000" "$(cat "$scratch/norm")" "$(printf 'b\xef\xbf\xbd c\xef\xbf\xbd')"
 
+# --- lines made to mislead --------------------------------------------------------------------------
+base='{"kind":"response","answers":["b"],"meta":{"task":"recall"},"response":{"text":"b"},"error":null'
+for twice in '"answers":["c"]' '"meta":{"task":"lcc"}' '"response":{"text":"c"}' '"error":null' '"kind":"entry"' '"answ\u0065rs":["c"]'; do
+    fails 1 "a second $twice is a bad line" kvt-score <<<"$base,$twice}"
+    like "named" "$(cat "$scratch/.err")" '^kvt-score: stdin:1: [a-z]+: stands twice$'
+done
+fails 1 "a second text in the response" kvt-score <<<"${base/\"b\"\}/\"b\",\"text\":\"c\"\}}}"
+like "is named" "$(cat "$scratch/.err")" 'response: text: stands twice'
+is "a name in escapes is the name" "$(kvt-score --no-meta <<<"${base/answers/answ\\u0065rs}}" | jq .score.value)" 1
+is "an old score that stands twice goes twice" \
+    "$(kvt-score --no-meta <<<"$base,\"score\":{},\"x\":1,\"score\":{\"value\":9},\"failure\":{}}" | grep -o -e '"score"' -e '"failure"' -e '"x":1' | tr '\n' ' ')" '"x":1 "score" "failure" '
+fails 1 "an old score whose name is in escapes is a bad line" kvt-score <<<"$base,\"scor\\u0065\":{}}"
+deep=$(printf '[%.0s' {1..20000})
+is "brackets 20,000 deep pass by" "$(kvt-score --no-meta <<<"$base,\"x\":$deep${deep//\[/]}}" | grep -o '"value":1')" '"value":1'
+fails 1 "but not among the answers" kvt-score <<<"${base/\[\"b\"\]/$deep${deep//\[/]}}}"
+fails 1 "brackets that stay open" kvt-score <<<"$base,\"x\":$deep}"
+printf '%s,"x":"\0\1"}\n' "$base" >"$scratch/row"
+ok "bytes that JSON does not have, in a member nobody reads" kvt-score --no-meta "$scratch/row"
+is "stay as they are" "$(grep -c -a -P '"x":"\x00\x01"' "$scratch/.out")" 1
+printf '%s' "$base}" >"$scratch/row"
+is "a last line without its newline" "$(kvt-score --no-meta "$scratch/row" | jq .score.value)" 1
+
 # --- long rows stay bounded -------------------------------------------------------------------------
 long() { # TASK UNIT COUNT: a prediction and a gold of so many units
     printf '{"kind":"response","answers":["%s"],"meta":{"task":"%s"},"response":{"text":"%s"},"error":null}\n' \

@@ -20,6 +20,45 @@ static bool is_null(const struct kvt_member *member)
     return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
 }
 
+/* Members that are read, one bit each. */
+enum part {
+    RESPONSE = 1 << 0,
+    TEXT = 1 << 1,
+    FINISH_REASON = 1 << 2,
+    ANSWERS = 1 << 3,
+    META = 1 << 4,
+    TASK = 1 << 5,
+    DATASET = 1 << 6,
+    ALL_CLASSES = 1 << 7,
+    ERROR = 1 << 8,
+    TYPE = 1 << 9,
+    STATUS = 1 << 10,
+    KIND = 1 << 11,
+};
+
+/* Readers of JSON differ in which of two members of one name they take: neither is. */
+static int once(struct kvt_answer_row *row, enum part part, struct kvt_error *error)
+{
+    if (row->seen & part)
+        return kvt_fail(error, KVT_DATA, "stands twice");
+    row->seen |= part;
+    return 0;
+}
+
+/* The member under its name, if that is written with escapes. */
+static int decode_key(struct kvt_answer_row *row, struct kvt_member *member,
+                      struct kvt_error *error)
+{
+    struct kvt_span key;
+    if (!memchr(member->key, '\\', member->key_length))
+        return 0;
+    if (kvt_string_decode(&row->room, member->start, member->key_length + 2, &key, error) != 0)
+        return -1;
+    member->key = key.data;
+    member->key_length = key.length;
+    return 0;
+}
+
 /* A text into a C string, cut if it is too long; anything but a text leaves it empty. */
 static int read_name(struct kvt_answer_row *row, const struct kvt_member *member,
                      char name[KVT_ANSWER_NAME], struct kvt_error *error)
@@ -91,8 +130,14 @@ static int read_response(struct kvt_answer_row *row, const struct kvt_member *me
                          struct kvt_error *error)
 {
     if (is_key(member, "finish_reason"))
-        return read_name(row, member, row->finish_reason, error);
-    if (!is_key(member, "text") || is_null(member))
+        return once(row, FINISH_REASON, error) != 0
+                   ? -1
+                   : read_name(row, member, row->finish_reason, error);
+    if (!is_key(member, "text"))
+        return 0;
+    if (once(row, TEXT, error) != 0)
+        return -1;
+    if (is_null(member))
         return 0;
     if (member->value[0] != '"')
         return kvt_fail(error, KVT_DATA, "must be a string or null");
@@ -103,20 +148,27 @@ static int read_meta(struct kvt_answer_row *row, const struct kvt_member *member
                      struct kvt_error *error)
 {
     if (is_key(member, "all_classes"))
-        return read_list(row, member, &row->classes, &row->classes_capacity, &row->n_classes,
-                         error);
-    if (is_key(member, "task") || (is_key(member, "dataset") && row->task[0] == '\0'))
-        return read_name(row, member, row->task, error);
-    return 0;
+        return once(row, ALL_CLASSES, error) != 0
+                   ? -1
+                   : read_list(row, member, &row->classes, &row->classes_capacity, &row->n_classes,
+                               error);
+    bool dataset = is_key(member, "dataset");
+    if (!dataset && !is_key(member, "task"))
+        return 0;
+    if (once(row, dataset ? DATASET : TASK, error) != 0)
+        return -1;
+    return dataset && row->task[0] ? 0 : read_name(row, member, row->task, error);
 }
 
 static int read_error(struct kvt_answer_row *row, const struct kvt_member *member,
                       struct kvt_error *error)
 {
     if (is_key(member, "type"))
-        return read_name(row, member, row->error_type, error);
-    if (is_key(member, "status"))
+        return once(row, TYPE, error) != 0 ? -1 : read_name(row, member, row->error_type, error);
+    if (is_key(member, "status")) {
         row->error_status = is_null(member) ? 0 : strtoll(member->value, NULL, 10);
+        return once(row, STATUS, error);
+    }
     return 0;
 }
 
@@ -133,7 +185,7 @@ static int read_object(struct kvt_answer_row *row, const struct kvt_member *memb
     struct kvt_member inner;
     kvt_scan_start(&scan, member->value, member->value_length);
     while (kvt_scan_next(&scan, &inner))
-        if (read(row, &inner, error) != 0)
+        if (decode_key(row, &inner, error) != 0 || read(row, &inner, error) != 0)
             return kvt_fail_context(error, "%.*s",
                                     inner.key_length < 64 ? (int)inner.key_length : 64, inner.key);
     return scan.bad ? kvt_fail(error, KVT_DATA, "not one complete JSON object") : 0;
@@ -144,16 +196,40 @@ static int read_member(struct kvt_answer_row *row, const struct kvt_member *memb
 {
     if (is_key(member, "response")) {
         row->has_response = !is_null(member);
-        return read_object(row, member, read_response, error);
+        return once(row, RESPONSE, error) != 0 ? -1
+                                               : read_object(row, member, read_response, error);
     }
+    if (is_key(member, "kind"))
+        return once(row, KIND, error);
     if (is_key(member, "answers"))
-        return read_list(row, member, &row->golds, &row->golds_capacity, &row->n_golds, error);
+        return once(row, ANSWERS, error) != 0
+                   ? -1
+                   : read_list(row, member, &row->golds, &row->golds_capacity, &row->n_golds,
+                               error);
     if (is_key(member, "meta"))
-        return read_object(row, member, read_meta, error);
-    if (!is_key(member, "error") || is_null(member))
+        return once(row, META, error) != 0 ? -1 : read_object(row, member, read_meta, error);
+    if (!is_key(member, "error"))
+        return 0;
+    if (once(row, ERROR, error) != 0)
+        return -1;
+    if (is_null(member))
         return 0;
     strcpy(row->error_type, "ENGINE_ERROR"); /* unless it says otherwise */
     return read_object(row, member, read_error, error);
+}
+
+/* A member that this stage makes goes, by its name as it is written. */
+static int check_made(struct kvt_answer_row *row, const struct kvt_member *member,
+                      const char *const *made, bool escaped, struct kvt_error *error)
+{
+    for (; *made; made++) {
+        if (!is_name(member, *made, strlen(*made)))
+            continue;
+        if (escaped)
+            return kvt_fail(error, KVT_DATA, "the name is written with escapes");
+        row->scored_before = true;
+    }
+    return 0;
 }
 
 int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
@@ -163,6 +239,7 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     row->n_golds = row->n_classes = 0;
     row->task[0] = row->finish_reason[0] = row->error_type[0] = '\0';
     row->error_status = 0;
+    row->seen = 0;
     row->scored_before = row->has_response = false;
     kvt_buffer_clear(&row->room);
     kvt_buffer_clear(&row->numbers);
@@ -171,9 +248,10 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     struct kvt_member member;
     kvt_scan_start(&scan, line, length);
     while (kvt_scan_next(&scan, &member)) {
-        for (const char *const *name = made; *name; name++)
-            row->scored_before |= is_name(&member, *name, strlen(*name));
-        if (read_member(row, &member, error) != 0)
+        const char *written = member.key;
+        if (decode_key(row, &member, error) != 0 ||
+            check_made(row, &member, made, member.key != written, error) != 0 ||
+            read_member(row, &member, error) != 0)
             return kvt_fail_context(
                 error, "%.*s", member.key_length < 64 ? (int)member.key_length : 64, member.key);
     }

@@ -26,12 +26,13 @@ struct kvt_answer_row {
     bool has_response;  /* the member is there and not null */
     size_t close;       /* place of the line's closing brace */
 
+    unsigned seen; /* members read so far */
     size_t golds_capacity, classes_capacity;
     struct kvt_buffer room, numbers;
 };
 
-/* `made`: the members this stage makes, NULL-terminated. Returns -1 with *error naming the member.
- */
+/* `made`: the members this stage makes, NULL-terminated. A member that is read and stands twice is
+ * an error. Returns -1 with *error naming the member. */
 int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
                         const char *const *made, struct kvt_error *error);
 void kvt_answer_row_free(struct kvt_answer_row *row);

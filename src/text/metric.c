@@ -170,7 +170,8 @@ static void compare(struct kvt_scratch *scratch, const struct kvt_comparison *pa
     raise(&score->em, value);
     kvt_metric_f1(scratch, pair, &value, NULL);
     raise(&score->f1, value);
-    if (pair->common_tokens == pair->gold_tokens) { /* or it cannot stand there whole */
+    if (score->contains < 1 &&
+        pair->common_tokens == pair->gold_tokens) { /* or it cannot stand there whole */
         kvt_metric_contains(scratch, pair, &value, NULL);
         raise(&score->contains, value);
     }

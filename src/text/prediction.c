@@ -105,6 +105,8 @@ static int take_common(struct kvt_prediction *p, json_t *text, json_t *answers, 
                        json_t *id, json_t *task, json_t *length, struct kvt_error *error)
 {
     p->text = text_of(text);
+    if (!p->text && !json_is_null(text)) /* broken, not a model that says nothing */
+        return kvt_fail(error, KVT_DATA, "a prediction that is no text");
     p->id = text_of(id);
     p->task = text_of(task);
     p->length = number_of(length);
@@ -292,6 +294,14 @@ static json_t *object_of(const struct kvt_csv *csv, const json_t *header, struct
     return row;
 }
 
+static bool names_column(const json_t *header, const json_t *name)
+{
+    for (size_t i = 0; i < json_array_size(header); i++)
+        if (json_equal(json_array_get(header, i), name))
+            return true;
+    return false;
+}
+
 static int read_header(struct kvt_csv *csv, json_t *header, const char *source,
                        struct kvt_error *error)
 {
@@ -303,6 +313,10 @@ static int read_header(struct kvt_csv *csv, json_t *header, const char *source,
         size_t length;
         const char *field = kvt_csv_field(csv, i, &length);
         json_t *name = json_stringn(field, length);
+        if (name && length > 0 && names_column(header, name)) {
+            json_decref(name);
+            return kvt_fail(error, KVT_DATA, "%s:1: column %.60s stands twice", source, field);
+        }
         json_array_append_new(header, name ? name : json_string(""));
     }
     return 0;
@@ -335,6 +349,11 @@ int kvt_predictions_read(const struct kvt_prediction_format *format, const char 
                          size_t length, const char *source, struct kvt_predictions *predictions,
                          kvt_bad_row bad, void *context, struct kvt_error *error)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark, as some editors leave */
+    if (length >= sizeof mark - 1 && memcmp(data, mark, sizeof mark - 1) == 0) {
+        data += sizeof mark - 1;
+        length -= sizeof mark - 1;
+    }
     struct sink sink = {format, predictions, source, 0, NULL, bad, context};
     size_t blank = 0;
     while (blank < length && isspace((unsigned char)data[blank]))
