@@ -43,7 +43,7 @@ like "the port comes on the descriptor" "$port" '^[0-9]+$'
 is "/health" "$(curl -s "$url/health" | jq -r .status)" ok
 is "/v1/models" "$(curl -s "$url/v1/models" | jq -c '.data[0] | [.id, .max_model_len, .meta.n_layer]')" '["recall",4352,4]'
 is "/v1/models names the policies" "$(curl -s "$url/v1/models" | jq -r '.data[0].kv_policies | keys | join(" ")')" \
-    "full h2o knorm observed random snapkv streamingllm tova"
+    "full h2o knorm observed random snapkv streamingllm streamingllm-rerotated tova"
 
 # The very first request: what it reports as its peak is all that the allocator has ever held.
 reply=$(post /v1/chat/completions "$(body 1 '. + {kv_policy: "snapkv", kv_budget: 0.5, kv_window: 16}')")
