@@ -50,4 +50,28 @@ like "the report says so" "$(cat "$scratch/endpoints/report.md")" '[Uu]nproven'
 ok "a name full of quotes and backticks is only a name" test ! -e "$scratch/pwned"
 ok "and draws its plots" test -s "$scratch/endpoints/plots/acc_vs_len.png"
 ok "the stream keeps its contract" kvt-lint "$stream"
+
+# Ctrl-C in the middle of the recipe, as a terminal sends it: to every process of the group. Counted at the server.
+printf '%s\n' 'sleep 0.04' 'answer honest' >"$scratch/scripts/steady"
+: >"$scratch/log"
+interrupted=$scratch/interrupted
+asked() { jq -c 'select(.event=="request" and .body.logprobs == null) | .body | [.messages, .kv_budget, .kv_policy]' "$scratch/log"; }
+export BASE_URL=$server/s/steady/v1
+setsid env --default-signal=INT,QUIT -u OPENAI_BASE_URL -u MAKEFLAGS -u MAKELEVEL make --no-print-directory "${sanitized[@]}" \
+    CONFIG="$scratch/mini.json" RUN="$interrupted" run >"$scratch/out" 2>&1 &
+make=$!
+for _ in $(seq 600); do [ "$(asked 2>/dev/null | wc -l)" -ge 7 ] && break; sleep 0.05; done
+kill -INT -- -$make
+wait $make
+ok "Ctrl-C ends the recipe" test $? -ne 0
+like "kvt-infer says how to go on" "$(cat "$scratch/out")" 'the same command goes on from the journal'
+ok "no stream is left behind" test ! -e "$interrupted/responses.jsonl"
+asked_before=$(asked | wc -l)
+is "what was asked is in the journal" "$(grep -c '"kind":"response"' "$interrupted/journal.jsonl")" "$asked_before"
+ok "some of it, not all" test "$asked_before" -lt 40
+ok "the same command finishes" experiment "$interrupted" "$scratch/mini.json" run
+is "no request was asked twice, counted at the server" "$(asked | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c | xargs)" '20 1 10 2'
+is "the preflight was asked once" "$(jq -c 'select(.event=="request" and .body.logprobs != null)' "$scratch/log" | wc -l)" 12
+is "and every answer is there" "$(jq -r 'select(.kind=="response").request_id' "$interrupted/responses.jsonl" | sort -u | wc -l)" 40
+unset BASE_URL
 done_testing
