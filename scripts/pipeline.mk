@@ -5,6 +5,10 @@
 # The journal is no target: nothing here deletes it, and an interrupted run goes on from it.
 
 EXP ?= snapkv
+# A name of ours, not a path: files are made from it.
+ifneq ($(words $(subst /, ,x$(EXP)))$(filter .%,$(EXP)),1)
+$(error EXP names a file of config/ without its .json, not a path; other files by CONFIG=FILE RUN=DIRECTORY)
+endif
 CONFIG := config/$(EXP).json
 RUN := runs/$(EXP)
 LINT := $(BIN)/kvt-lint
@@ -34,6 +38,8 @@ $(RUN)/log $(RUN)/settings $(RUN)/plots $(RUN)/tables:
 
 # Fixed once per run directory, so that a rerun gives the same bytes.
 $(RUN)/created: | $(RUN)/log
+	@case "$${SOURCE_DATE_EPOCH:-0}" in *[!0-9]*) \
+	    echo "make: SOURCE_DATE_EPOCH is $$SOURCE_DATE_EPOCH; it must be seconds since 1970" >&2; exit 2;; esac
 	@echo "$${SOURCE_DATE_EPOCH:-$$(date +%s)}" > $@
 
 stage_env = SOURCE_DATE_EPOCH=$$(cat $(RUN)/created) KVT_GIT_HASH=$$(git rev-parse --short HEAD 2>/dev/null || true)

@@ -629,7 +629,8 @@ int main(int argc, char **argv)
         kvt_arguments_free(&arguments);
         return KVT_OK;
     }
-    if (kvt_journal_open(&infer.journal, journal_path, offline != 0, &error) != 0)
+    if (kvt_journal_open(&infer.journal, journal_path, offline != 0, common.skip_bad != NULL,
+                         &error) != 0)
         kvt_die_error(&error);
     kvt_stage_open(&infer.stage, "kvt-infer", &common, &arguments);
     infer.stage.abort_hook = on_abort;

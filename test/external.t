@@ -74,4 +74,12 @@ is "no request was asked twice, counted at the server" "$(asked | sort | uniq -c
 is "the preflight was asked once" "$(jq -c 'select(.event=="request" and .body.logprobs != null)' "$scratch/log" | wc -l)" 12
 is "and every answer is there" "$(jq -r 'select(.kind=="response").request_id' "$interrupted/responses.jsonl" | sort -u | wc -l)" 40
 unset BASE_URL
+# Names from which files are made.
+for name in ../config/snapkv snap/kv .. .snapkv 'snap kv'; do
+    fails 2 "EXP='$name' is refused" env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory "${sanitized[@]}" EXP="$name" prepare
+done
+fails 2 "a date that is none" env -u MAKEFLAGS -u MAKELEVEL SOURCE_DATE_EPOCH=abc make --no-print-directory "${sanitized[@]}" \
+    CONFIG="$scratch/mini.json" RUN="$scratch/dated" prepare
+like "is named" "$(cat "$scratch/.err")" 'SOURCE_DATE_EPOCH is abc; it must be seconds since 1970'
+ok "and leaves no date behind" test ! -e "$scratch/dated/created"
 done_testing

@@ -220,6 +220,9 @@ sed '7s/.*/not a record/' "$journal" >"$scratch/foreign"
 run honest --journal "$scratch/foreign"
 is 'a line that is no record is an error' "$status" 1
 like 'naming the line' "$(cat "$scratch/messages")" 'foreign:7: no record of a journal'
+run honest --journal "$scratch/foreign" --skip-bad "$scratch/aside"
+like '--skip-bad leaves it out' "$status $(cat "$scratch/messages")" '^0 .*foreign:7: no record of a journal; 1 such line is left out'
+is 'and its request is asked again' "$(grep -c '"kind":"response"' "$scratch/stream") $(sed -n 's/.*runs: \([0-9]* asked\).*/\1/p' "$scratch/messages")" '48 1 asked'
 script once-bad.1 <<'END'
 json 400 {"error":{"message":"not today"}}
 END
@@ -527,6 +530,8 @@ kvt-infer -c "$scratch/two.json" -u "$mock/s/paced" "$entry" >/dev/null 2>"$scra
 like '--base-url beside endpoints for every budget has no effect, which is said' "$(cat "$scratch/messages")" 'base-url is not used: engine.endpoints names a server for every budget'
 kvt-infer -c <(jq 'del(.engine.endpoints["0.5"]) | .engine.extra_body = {b: "{kv_budget}"}' "$scratch/two.json") -u "$mock/s/named" "$entry" >"$scratch/stream" 2>"$scratch/messages"
 is 'it takes what endpoints leave over' "$(grep -c 'not used' "$scratch/messages") $(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//; s/.*[/]//' | tr '\n' ' ')" '0 a named '
+fails 2 'a date that is none' env SOURCE_DATE_EPOCH=abc kvt-infer -c "$settings" -u "$mock/s/paced" "$entry"
+like 'is named' "$(cat "$scratch/.err")" 'SOURCE_DATE_EPOCH is abc; it must be seconds since 1970'
 fails 2 'no server at all' kvt-infer -c "$settings" "$entry"
 fails 2 'a URL that is none' kvt-infer -c "$settings" -u localhost:8000 "$entry"
 fails 2 'an unknown placeholder' kvt-infer -c <(jq '.engine.extra_body = {a: "{kv_bugdet}"}' "$settings") -u "$mock/s/paced" "$entry"

@@ -324,11 +324,15 @@ END
 json $code {"error":{"message":"later"}}
 END
 done
-for code in 400 405 413 422 451; do
+for code in 400 405 422 451; do
     scenario "status-$code" "[$lost, .error.message]" "[[\"ENGINE_ERROR\",$code,false,1],\"no\"]" <<END
 json $code {"error":{"message":"no"}}
 END
 done
+scenario status-413 "[$lost, .error.message]" '[["CONTEXT_OVERFLOW",413,false,1],"413 Request Entity Too Large nginx"]' <<'END'
+head-close 413 text/html
+raw <html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<hr><center>nginx</center>\r\n</html>
+END
 script loading.2 <<'END'
 json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}
 END

@@ -1,5 +1,7 @@
 #include "core/clock.h"
 
+#include "core/error.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,13 +44,15 @@ void kvt_clock_date(double wall, char text[KVT_DATE_SIZE])
 
 double kvt_clock_created(void)
 {
+    static const long long LAST_SECOND = 253402300799; /* 9999-12-31T23:59:59Z */
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     if (epoch && *epoch) {
         char *end;
         errno = 0;
         long long value = strtoll(epoch, &end, 10);
-        if (*end == '\0' && errno == 0 && value >= 0)
-            return (double)value;
+        if (*end != '\0' || errno != 0 || value < 0 || value > LAST_SECOND)
+            kvt_die(KVT_USAGE, "SOURCE_DATE_EPOCH is %s; it must be seconds since 1970", epoch);
+        return (double)value;
     }
     return kvt_clock_wall();
 }

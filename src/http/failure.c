@@ -119,7 +119,7 @@ static void find_field(struct kvt_failure *failure, const char *text)
 static void classify(struct kvt_failure *failure, long status, const char *text)
 {
     failure->status = status;
-    if (kvt_failure_is_overflow(text)) {
+    if (kvt_failure_is_overflow(text) || status == 413) { /* too large for whoever answers */
         failure->type = KVT_CONTEXT_OVERFLOW;
         failure->retryable = false;
         return;

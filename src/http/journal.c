@@ -104,7 +104,8 @@ static int take_line(struct kvt_journal *journal, const char *line, size_t lengt
         return kvt_fail(
             error, KVT_DATA,
             "%s:%zu: no record of a journal (run, response or preflight). Is this another "
-            "file? If the line was damaged, remove it; its request is asked again",
+            "file? If the line was damaged, remove it or leave it out with --skip-bad; its request "
+            "is asked again",
             journal->path, number);
     memcpy(id, member.value + 1, member.value_length - 2);
     id[member.value_length - 2] = '\0';
@@ -118,11 +119,11 @@ static int read_failed(const struct kvt_journal *journal, struct kvt_error *erro
 }
 
 /* Reads the whole file once, line by line; *end is the offset behind the last complete line. */
-static int load(struct kvt_journal *journal, uint64_t *end, struct kvt_error *error)
+static int load(struct kvt_journal *journal, bool skip_bad, uint64_t *end, struct kvt_error *error)
 {
     enum { CHUNK = 1 << 16 };
     struct kvt_buffer text = {0};
-    size_t scanned = 0, number = 0;
+    size_t scanned = 0, number = 0, n_bad = 0, first_bad = 0;
     int status = 0;
     *end = 0;
     for (;;) {
@@ -141,6 +142,10 @@ static int load(struct kvt_journal *journal, uint64_t *end, struct kvt_error *er
                (newline = memchr(text.data + scanned, '\n', text.length - scanned))) {
             size_t stop = (size_t)(newline - text.data);
             status = take_line(journal, text.data + start, stop - start, *end, ++number, error);
+            if (status != 0 && skip_bad) {
+                status = 0;
+                first_bad = n_bad++ ? first_bad : number;
+            }
             *end += stop - start + 1;
             start = scanned = stop + 1;
         }
@@ -149,12 +154,15 @@ static int load(struct kvt_journal *journal, uint64_t *end, struct kvt_error *er
         kvt_buffer_drop(&text, start);
         scanned = text.length;
     }
+    if (n_bad)
+        kvt_say("%s:%zu: no record of a journal; %zu such line%s left out", journal->path,
+                first_bad, n_bad, n_bad == 1 ? " is" : "s are");
     journal->size = *end + text.length;
     kvt_buffer_free(&text);
     return status;
 }
 
-int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_only,
+int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_only, bool skip_bad,
                      struct kvt_error *error)
 {
     *journal = (struct kvt_journal){.path = path, .descriptor = -1};
@@ -174,7 +182,7 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
                      ? "another kvt-infer writes to the journal %s; wait for it or stop it"
                      : "cannot lock the journal %s",
                  path);
-    } else if (load(journal, &end, error) == 0) {
+    } else if (load(journal, skip_bad, &end, error) == 0) {
         if (end < journal->size) {
             kvt_say("%s: the last line is incomplete (%llu bytes); it is left out", path,
                     (unsigned long long)(journal->size - end));

@@ -40,8 +40,9 @@ struct kvt_journal {
 };
 
 /* `path` NULL: no journal, every call below is then harmless. `read_only`: nothing is written or
- * cut. */
-int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_only,
+ * cut. `skip_bad`: lines that are no records stay where they are, counted in a notice, instead of
+ * being an error. */
+int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_only, bool skip_bad,
                      struct kvt_error *error);
 
 /*

@@ -44,7 +44,7 @@ static void test_round_trip(void)
 {
     struct kvt_journal journal;
     unlink(path);
-    ok(kvt_journal_open(&journal, path, false, &error) == 0, "a new journal");
+    ok(kvt_journal_open(&journal, path, false, false, &error) == 0, "a new journal");
     for (int i = 0; i < 3000; i++) {
         char id[16];
         snprintf(id, sizeof id, "id-%d", i);
@@ -61,7 +61,7 @@ static void test_round_trip(void)
     is_int(journal.size, file_size(), "all of it");
     kvt_journal_close(&journal, &error);
 
-    ok(kvt_journal_open(&journal, path, false, &error) == 0, "opened again");
+    ok(kvt_journal_open(&journal, path, false, false, &error) == 0, "opened again");
     is_int(journal.n_records, 3001, "with all records");
     is_text(find(&journal, "response", "id-2999"),
             "{\"kind\":\"response\",\"request_id\":\"id-2999\",\"text\":\"x\"}",
@@ -74,8 +74,8 @@ static void test_round_trip(void)
     pid_t child = fork();
     if (child == 0) {
         struct kvt_journal second;
-        _exit(kvt_journal_open(&second, path, false, &error) == -1 && error.code == KVT_SYSTEM &&
-                      strstr(error.text, "another kvt-infer writes")
+        _exit(kvt_journal_open(&second, path, false, false, &error) == -1 &&
+                      error.code == KVT_SYSTEM && strstr(error.text, "another kvt-infer writes")
                   ? 0
                   : 1);
     }
@@ -83,7 +83,7 @@ static void test_round_trip(void)
     waitpid(child, &status, 0);
     is_int(status, 0, "a second writer is refused");
     struct kvt_journal reader;
-    ok(kvt_journal_open(&reader, path, true, &error) == 0, "a reader is not");
+    ok(kvt_journal_open(&reader, path, true, false, &error) == 0, "a reader is not");
     kvt_journal_close(&reader, &error);
     kvt_journal_close(&journal, &error);
 }
@@ -98,26 +98,27 @@ static void test_torn(void)
         char text[256];
         snprintf(text, sizeof text, "%s%s", whole, torn[i]);
         write_file(text);
-        kvt_journal_open(&journal, path, true, &error);
+        kvt_journal_open(&journal, path, true, false, &error);
         is_int(file_size(), strlen(text), "a reader cuts nothing off");
         kvt_journal_close(&journal, &error);
-        ok(kvt_journal_open(&journal, path, false, &error) == 0, "a torn last line is no error");
+        ok(kvt_journal_open(&journal, path, false, false, &error) == 0,
+           "a torn last line is no error");
         is_int(file_size(), strlen(whole), "it is cut off");
         is_text(find(&journal, "response", "a"), "{\"kind\":\"response\",\"request_id\":\"a\"}",
                 "what came before stays");
         is_text(find(&journal, "response", "b"), "absent", "what was torn is asked again");
         append(&journal, "c", "y");
         kvt_journal_close(&journal, &error);
-        kvt_journal_open(&journal, path, false, &error);
+        kvt_journal_open(&journal, path, false, false, &error);
         is_int(journal.n_records, 2, "what is appended then stands on a line of its own");
         kvt_journal_close(&journal, &error);
     }
     write_file("{\"kind\":\"resp");
-    ok(kvt_journal_open(&journal, path, false, &error) == 0 && file_size() == 0,
+    ok(kvt_journal_open(&journal, path, false, false, &error) == 0 && file_size() == 0,
        "a torn first line");
     kvt_journal_close(&journal, &error);
     write_file("");
-    ok(kvt_journal_open(&journal, path, false, &error) == 0, "an empty file");
+    ok(kvt_journal_open(&journal, path, false, false, &error) == 0, "an empty file");
     kvt_journal_close(&journal, &error);
 }
 
@@ -137,15 +138,15 @@ static void test_foreign(void)
                  "{\"kind\":\"run\",\"run_id\":\"r\"}\n%s{\"kind\":\"run\",\"run_id\":\"s\"}\n",
                  bad[i]);
         write_file(text);
-        ok(kvt_journal_open(&journal, path, false, &error) == -1 && error.code == KVT_DATA &&
+        ok(kvt_journal_open(&journal, path, false, false, &error) == -1 && error.code == KVT_DATA &&
                strstr(error.text, ":2: no record"),
            "a line that is no record is an error naming it");
         is_int(file_size(), strlen(text), "and nothing is changed");
     }
-    ok(kvt_journal_open(&journal, "/", false, &error) == -1 && error.code == KVT_SYSTEM,
+    ok(kvt_journal_open(&journal, "/", false, false, &error) == -1 && error.code == KVT_SYSTEM,
        "a folder is no journal");
-    ok(kvt_journal_open(&journal, "/dev/null", false, &error) == -1, "nor is a device");
-    ok(kvt_journal_open(&journal, NULL, false, &error) == 0, "no journal at all is allowed");
+    ok(kvt_journal_open(&journal, "/dev/null", false, false, &error) == -1, "nor is a device");
+    ok(kvt_journal_open(&journal, NULL, false, false, &error) == 0, "no journal at all is allowed");
     append(&journal, "a", "x");
     is_text(find(&journal, "response", "a"), "absent", "it keeps nothing");
     ok(kvt_journal_sync(&journal, &error) == 0 && kvt_journal_close(&journal, &error) == 0,
