@@ -7,83 +7,125 @@
 
 enum { PAIR_SLOTS = 1 << 16 };
 
-static size_t edge_slot(const struct kvt_long_tables *tables, uint64_t edge)
+static size_t edge_place(const struct kvt_long_tables *tables, uint32_t edge)
 {
-    size_t mask = tables->n_slots - 1;
-    size_t slot = kvt_merges_slot(edge) & mask;
-    while (tables->edges[slot].edge != edge && tables->edges[slot].edge != UINT64_MAX)
-        slot = (slot + 1) & mask;
-    return slot;
+    return (size_t)(edge * 0x9e3779b97f4a7c15u >> tables->shift);
 }
 
-static int32_t child_of(const struct kvt_long_tables *tables, int32_t node, char byte)
+/* The slot of the edge from a node, or the empty one where it belongs. */
+static uint64_t *edge_slot(const struct kvt_long_tables *tables, uint32_t edge)
 {
-    const struct kvt_edge *edge =
-        &tables->edges[edge_slot(tables, (uint64_t)node << 8 | (unsigned char)byte)];
-    return edge->edge == UINT64_MAX ? -1 : edge->child;
+    size_t mask = ((size_t)1 << (64 - tables->shift)) - 1, at = edge_place(tables, edge);
+    while (tables->edges[at] && tables->edges[at] >> 32 != edge)
+        at = (at + 1) & mask;
+    return &tables->edges[at];
 }
 
-static void add_key(struct kvt_long_tables *tables, const char *key, size_t length, int32_t id)
+static uint32_t edge_of(int32_t node, char byte)
 {
-    int32_t node = 0;
+    return (uint32_t)node << 8 | (unsigned char)byte;
+}
+
+/* The bit of a step for the bytes it goes on by. */
+static uint32_t way_of(char byte)
+{
+    unsigned value = (unsigned char)byte;
+    return UINT32_C(1) << (24 + ((value ^ value >> 3) & 7));
+}
+
+static int32_t node_of(uint32_t step)
+{
+    return (int32_t)(step & (KVT_TOKEN_LIMIT - 1));
+}
+
+static void make_edges(struct kvt_long_tables *tables, unsigned bits)
+{
+    uint64_t *old = tables->edges;
+    size_t n_old = old ? (size_t)1 << (64 - tables->shift) : 0, count = (size_t)1 << bits;
+    tables->shift = 64 - bits;
+    tables->edges = kvt_alloc_table(count, sizeof *tables->edges);
+    memset(tables->edges, 0, count * sizeof *tables->edges);
+    for (size_t i = 0; i < n_old; i++)
+        if (old[i])
+            *edge_slot(tables, (uint32_t)(old[i] >> 32)) = old[i];
+    free(old);
+}
+
+/* Adds a key; shorter ones are all there. False when there are more nodes than steps can name. */
+static bool add_key(struct kvt_long_tables *tables, const char *key, size_t length, int32_t id)
+{
+    int32_t node = tables->size;
+    uint64_t *before = NULL, *second = NULL; /* the edges to this node and to that of two bytes */
+    while (2 * (tables->n_edges + length) > (size_t)1 << (64 - tables->shift))
+        make_edges(tables, 65 - tables->shift);
     for (size_t i = 0; i < length; i++) {
-        uint64_t edge = (uint64_t)node << 8 | (unsigned char)key[i];
-        size_t slot = edge_slot(tables, edge);
-        if (tables->edges[slot].edge == UINT64_MAX) {
-            tables->edges[slot] = (struct kvt_edge){edge, (int32_t)tables->n_nodes};
-            tables->tokens[tables->n_nodes++] = -1;
+        uint32_t edge = edge_of(node, key[i]);
+        uint64_t *slot = edge_slot(tables, edge);
+        bool last = i + 1 == length;
+        if (!*slot) {
+            if (tables->n_nodes == KVT_TOKEN_LIMIT - 1)
+                return false;
+            *slot = (uint64_t)edge << 32 | (uint32_t)(last ? id : tables->n_nodes++);
+            tables->n_edges++;
         }
-        node = tables->edges[slot].child;
+        if (before)
+            *before |= way_of(key[i]);
+        node = node_of((uint32_t)*slot);
+        if (!last && node < tables->size)
+            tables->shorter[id] = node;
+        before = slot;
         if (i == 1)
-            tables->second[(unsigned char)key[0] << 8 | (unsigned char)key[1]] = node;
+            second = slot;
     }
-    tables->tokens[node] = id;
+    if (second)
+        tables->second[(unsigned char)key[0] << 8 | (unsigned char)key[1]] = (uint32_t)*second;
+    if (length == 1)
+        tables->first[(unsigned char)key[0]] = id;
+    return true;
 }
 
-static int32_t longest_inside(const struct kvt_long_tables *tables, const char *key, size_t length)
+/* The ids of indexed keys, those of shorter keys first. */
+static int32_t *by_length(const struct kvt_vocabulary *vocabulary, size_t *count)
 {
-    int32_t node = 0, found = -1;
-    for (size_t i = 0; i + 1 < length; i++) {
-        node = child_of(tables, node, key[i]);
-        if (tables->tokens[node] >= 0)
-            found = tables->tokens[node];
-    }
-    return found;
+    size_t *starts = kvt_alloc_zero(vocabulary->longest + 2, sizeof *starts);
+    int32_t *order = kvt_alloc_array((size_t)vocabulary->size, sizeof *order);
+    for (int32_t id = 0; id < vocabulary->size; id++)
+        if (vocabulary->found[id])
+            starts[vocabulary->lengths[id] + 1]++;
+    for (size_t length = 1; length < vocabulary->longest + 2; length++)
+        starts[length] += starts[length - 1];
+    *count = starts[vocabulary->longest + 1];
+    for (int32_t id = 0; id < vocabulary->size; id++)
+        if (vocabulary->found[id])
+            order[starts[vocabulary->lengths[id]]++] = id;
+    free(starts);
+    return order;
 }
 
 struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary)
 {
+    enum { LEAST_BITS = 10 };
     struct kvt_long_tables *tables = kvt_alloc_zero(1, sizeof *tables);
-    size_t bytes = 1;
-    for (int32_t id = 0; id < vocabulary->size; id++)
-        if (vocabulary->found[id])
-            bytes += vocabulary->lengths[id];
-    tables->n_slots = 1024;
-    while (tables->n_slots < bytes + bytes / 2)
-        tables->n_slots *= 2;
-    tables->edges = kvt_alloc_array(tables->n_slots, sizeof *tables->edges);
-    memset(tables->edges, 0xff, tables->n_slots * sizeof *tables->edges);
+    size_t count, length;
+    int32_t *order = by_length(vocabulary, &count);
+    tables->size = vocabulary->size;
+    tables->n_nodes = vocabulary->size + 1;
+    make_edges(tables, LEAST_BITS);
     tables->second = kvt_alloc_array(65536, sizeof *tables->second);
     memset(tables->second, 0xff, 65536 * sizeof *tables->second);
-    tables->tokens = kvt_alloc_array(bytes, sizeof *tables->tokens);
-    tables->tokens[0] = -1;
-    tables->n_nodes = 1;
+    memset(tables->first, 0xff, sizeof tables->first);
     tables->shorter = kvt_alloc_array((size_t)vocabulary->size, sizeof *tables->shorter);
-    size_t length;
-    for (int32_t id = 0; id < vocabulary->size; id++) {
-        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
-        if (vocabulary->found[id])
-            add_key(tables, key, length, id);
+    memset(tables->shorter, 0xff, (size_t)vocabulary->size * sizeof *tables->shorter);
+    bool fits = vocabulary->size < KVT_TOKEN_LIMIT;
+    for (size_t i = 0; i < count && fits; i++) {
+        const char *key = kvt_vocabulary_key(vocabulary, order[i], &length);
+        fits = add_key(tables, key, length, order[i]);
     }
-    for (int32_t id = 0; id < vocabulary->size; id++) {
-        const char *key = kvt_vocabulary_key(vocabulary, id, &length);
-        if (vocabulary->found[id])
-            tables->shorter[id] = longest_inside(tables, key, length);
+    if (!fits) {
+        free(tables->edges);
+        tables->edges = NULL;
     }
-    for (int byte = 0; byte < 256; byte++) {
-        int32_t node = child_of(tables, 0, (char)byte);
-        tables->first[byte] = node < 0 ? -1 : tables->tokens[node];
-    }
+    free(order);
     return tables;
 }
 
@@ -93,7 +135,6 @@ void kvt_long_tables_free(struct kvt_long_tables *tables)
         return;
     free(tables->edges);
     free(tables->second);
-    free(tables->tokens);
     free(tables->shorter);
     free(tables);
 }
@@ -103,16 +144,20 @@ static int32_t longest_at(const struct kvt_long_tables *tables, const char *text
     if (length == 0)
         return -1;
     int32_t found = tables->first[(unsigned char)text[0]];
-    int32_t node =
-        length > 1 ? tables->second[(unsigned char)text[0] << 8 | (unsigned char)text[1]] : -1;
-    if (node >= 0 && tables->tokens[node] >= 0)
-        found = tables->tokens[node];
-    for (size_t i = 2; i < length && node >= 0; i++) {
-        node = child_of(tables, node, text[i]);
-        if (node < 0)
+    if (length == 1)
+        return found;
+    uint32_t step = tables->second[(unsigned char)text[0] << 8 | (unsigned char)text[1]];
+    if (step == UINT32_MAX)
+        return found;
+    if (node_of(step) < tables->size)
+        found = node_of(step);
+    for (size_t i = 2; i < length && step & way_of(text[i]); i++) {
+        uint64_t edge = *edge_slot(tables, edge_of(node_of(step), text[i]));
+        if (!edge)
             break;
-        if (tables->tokens[node] >= 0)
-            found = tables->tokens[node];
+        step = (uint32_t)edge;
+        if (node_of(step) < tables->size)
+            found = node_of(step);
     }
     return found;
 }
@@ -200,7 +245,7 @@ static bool boundary_holds(struct kvt_long_work *work, int32_t left, int32_t rig
 
 static bool fits(struct kvt_long_work *work, int32_t left, int32_t right)
 {
-    uint64_t pair = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) << 1;
+    uint64_t pair = UINT64_C(1) << 63 | (uint64_t)left << 32 | (uint64_t)right << 1;
     uint64_t *slot = &work->pairs[kvt_merges_slot(pair) & (PAIR_SLOTS - 1)];
     if (*slot >> 1 == pair >> 1)
         return *slot & 1;
@@ -216,8 +261,7 @@ static void prepare(struct kvt_long_work *work, size_t length)
     if (!work->derivations) {
         work->derivations =
             kvt_alloc_zero((size_t)work->vocabulary->size, sizeof *work->derivations);
-        work->pairs = kvt_alloc_array(PAIR_SLOTS, sizeof *work->pairs);
-        memset(work->pairs, 0xff, PAIR_SLOTS * sizeof *work->pairs);
+        work->pairs = kvt_alloc_zero(PAIR_SLOTS, sizeof *work->pairs);
     }
     if (length + 1 > work->given_up_capacity) {
         work->given_up_capacity = 2 * length + 1;
@@ -229,6 +273,8 @@ static void prepare(struct kvt_long_work *work, size_t length)
 
 bool kvt_long_encode(struct kvt_long_work *work, const char *text, size_t length)
 {
+    if (!work->tables->edges)
+        return false;
     prepare(work, length);
     size_t at = 0;
     int32_t next = longest_at(work->tables, text, length);

@@ -19,22 +19,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct kvt_edge {
-    uint64_t edge; /* node << 8 | byte; all ones: empty */
-    int32_t child;
-};
-
-/* What is made once from a vocabulary, the first time a long piece is met. */
+/*
+ * What is made once from a vocabulary, the first time a long piece is met: a trie of its keys. The
+ * node of a key is the token's id; the other nodes have numbers from the vocabulary's size on, the
+ * first of them is the root. A step is a node (24 bits) and above it 8 bits that say by which bytes
+ * it may go on; an edge is node << 40 | byte << 32 | step, 0 where there is none.
+ */
 struct kvt_long_tables {
-    struct kvt_edge *edges; /* open addressing */
-    size_t n_slots;
-    int32_t *second;    /* by the first two bytes: the node behind them, or -1 */
+    uint64_t *edges; /* open addressing */
+    size_t n_edges;
+    unsigned shift; /* of a hash, to a place in the table */
+    int32_t size;   /* of the vocabulary */
+    int32_t n_nodes;
+    uint32_t *second;   /* by the first two bytes: the step behind them, all ones where none is */
     int32_t first[256]; /* the token of a single byte, or -1 */
-    int32_t *tokens;    /* by node: the token that ends there, or -1 */
-    size_t n_nodes;
-    int32_t *shorter; /* by token: the longest other token that it starts with, or -1 */
+    int32_t *shorter;   /* by token: the longest other token that it starts with, or -1 */
 };
 
+/* The tables are without edges when the vocabulary is too large for them. */
 struct kvt_long_tables *kvt_long_tables_make(const struct kvt_vocabulary *vocabulary);
 void kvt_long_tables_free(struct kvt_long_tables *tables);
 
@@ -57,7 +59,7 @@ struct kvt_long_work {
     kvt_symbols_function symbols;
     const void *context;
     struct kvt_derivation *derivations; /* by token */
-    uint64_t *pairs;                    /* pairs tried before: direct mapped; low bit: they fit */
+    uint64_t *pairs; /* pairs tried before, direct mapped; 0: none; the lowest bit: they fit */
     struct kvt_merge_work work;
     int32_t *row; /* tokens found so far */
     size_t n_row, row_capacity;

@@ -5,9 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void mark(struct kvt_merges *merges, uint64_t pair)
+{
+    size_t bit = (size_t)kvt_merges_hash(pair) & (8 * merges->n_slots - 1);
+    merges->filter[bit >> 6] |= UINT64_C(1) << (bit & 63);
+}
+
 static void rehash(struct kvt_merges *merges, size_t n_slots)
 {
     struct kvt_merges old = *merges;
+    merges->filter = kvt_alloc_zero(n_slots / 8, sizeof *merges->filter);
     merges->slots = kvt_alloc_table(n_slots, sizeof *merges->slots);
     memset(merges->slots, 0xff, n_slots * sizeof *merges->slots);
     merges->n_slots = n_slots;
@@ -18,8 +25,10 @@ static void rehash(struct kvt_merges *merges, size_t n_slots)
         while (merges->slots[slot].pair != UINT64_MAX)
             slot = (slot + 1) & (n_slots - 1);
         merges->slots[slot] = old.slots[i];
+        mark(merges, old.slots[i].pair);
     }
     free(old.slots);
+    free(old.filter);
 }
 
 /* The table is at most two thirds full. */
@@ -37,7 +46,7 @@ void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint
 {
     if (3 * (merges->count + 1) > 2 * merges->n_slots)
         kvt_merges_reserve(merges, merges->count + 1);
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    uint64_t pair = kvt_merges_pair(left, right);
     size_t mask = merges->n_slots - 1;
     size_t slot = kvt_merges_slot(pair) & mask;
     while (merges->slots[slot].pair != UINT64_MAX && merges->slots[slot].pair != pair)
@@ -46,11 +55,13 @@ void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint
         return;
     merges->count += merges->slots[slot].pair != pair;
     merges->slots[slot] = (struct kvt_merge_slot){pair, {rank, id}};
+    mark(merges, pair);
 }
 
 void kvt_merges_free(struct kvt_merges *merges)
 {
     free(merges->slots);
+    free(merges->filter);
     *merges = (struct kvt_merges){0};
 }
 

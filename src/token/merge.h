@@ -23,6 +23,7 @@ struct kvt_merge_slot {
 
 struct kvt_merges {
     struct kvt_merge_slot *slots; /* open addressing */
+    uint64_t *filter; /* 8 bits a slot: the bit of every pair that has a rule, most others clear */
     size_t n_slots;
     size_t count;
 };
@@ -33,26 +34,38 @@ void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint
                     int32_t id, bool replace);
 void kvt_merges_free(struct kvt_merges *merges);
 
-static inline size_t kvt_merges_slot(uint64_t pair)
+static inline uint64_t kvt_merges_pair(int32_t left, int32_t right)
+{
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
+static inline uint64_t kvt_merges_hash(uint64_t pair)
 {
     pair *= 0x9e3779b97f4a7c15u;
-    return (size_t)(pair ^ pair >> 32);
+    return pair ^ pair >> 32;
+}
+
+static inline size_t kvt_merges_slot(uint64_t pair)
+{
+    return (size_t)kvt_merges_hash(pair);
 }
 
 /* Says that the rule for this pair will be looked for soon. */
 static inline void kvt_merges_expect(const struct kvt_merges *merges, int32_t left, int32_t right)
 {
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    __builtin_prefetch(&merges->slots[kvt_merges_slot(pair) & (merges->n_slots - 1)]);
+    size_t slot = kvt_merges_slot(kvt_merges_pair(left, right)) & (merges->n_slots - 1);
+    __builtin_prefetch(&merges->slots[slot]);
 }
 
-/* The rule for a pair, or NULL. */
+/* The rule for a pair, or NULL. Most pairs have none, and the filter, which is small, says so. */
 static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *merges, int32_t left,
                                                       int32_t right)
 {
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    size_t mask = merges->n_slots - 1;
-    for (size_t slot = kvt_merges_slot(pair) & mask;; slot = (slot + 1) & mask) {
+    uint64_t pair = kvt_merges_pair(left, right), hash = kvt_merges_hash(pair);
+    size_t bit = (size_t)hash & (8 * merges->n_slots - 1), mask = merges->n_slots - 1;
+    if (!(merges->filter[bit >> 6] >> (bit & 63) & 1))
+        return NULL;
+    for (size_t slot = (size_t)hash & mask;; slot = (slot + 1) & mask) {
         if (merges->slots[slot].pair == pair)
             return &merges->slots[slot].merge;
         if (merges->slots[slot].pair == UINT64_MAX)
