@@ -23,6 +23,12 @@ static const struct {
     {"TRUNCATED", KVT_OUTCOME_OVERLONG},
 };
 
+bool kvt_outcome_failed(enum kvt_outcome outcome)
+{
+    return outcome == KVT_OUTCOME_ABSTAINED || outcome == KVT_OUTCOME_MALFORMED ||
+           outcome == KVT_OUTCOME_OVERLONG;
+}
+
 enum kvt_outcome kvt_outcome_of(const json_t *response)
 {
     const json_t *failure = json_object_get(response, "failure");

@@ -31,4 +31,7 @@ extern const struct kvt_outcome_style kvt_outcome_styles[KVT_OUTCOME_COUNT];
 /* The class of a scored response record. */
 enum kvt_outcome kvt_outcome_of(const json_t *response);
 
+/* Is it one of the model's failures? */
+bool kvt_outcome_failed(enum kvt_outcome outcome);
+
 #endif

@@ -244,6 +244,35 @@ static void type_rows(struct kvt_report *report, const char *counts, const char 
     json_decref(types);
 }
 
+/* A failure keeps the score its text earns: what failed against what was right, all bins. */
+static void failed_by_correct(struct kvt_report *report)
+{
+    struct kvt_buffer *out = report->out;
+    kvt_buffer_text(
+        out, "Failed or not against right or not, all lengths. A failure keeps the score its text "
+             "earns, and an answer of full score is no failure.\n\n"
+             "| budget | failed, score 0 | failed, partly right | not failed, score 0 | not "
+             "failed, partly right | not failed, right |\n|---|---:|---:|---:|---:|---:|\n");
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        const struct kvt_arm *arm = report->study->arms[i];
+        size_t of[KVT_OUTCOME_COUNT] = {0}, failed = 0, partly = 0;
+        if (!kvt_arm_shown(arm))
+            continue;
+        for (size_t b = 0; b < arm->n_cells; b++) {
+            partly += arm->cells[b].n_failed_partly;
+            for (size_t o = 0; o < KVT_OUTCOME_COUNT; o++) {
+                of[o] += arm->cells[b].outcomes[o];
+                failed += kvt_outcome_failed((enum kvt_outcome)o) ? arm->cells[b].outcomes[o] : 0;
+            }
+        }
+        kvt_buffer_text(out, "| ");
+        kvt_escape_markdown(out, arm->label, 40);
+        kvt_buffer_printf(out, " | %zu | %zu | %zu | %zu | %zu |\n", failed - partly, partly,
+                          of[KVT_OUTCOME_WRONG], of[KVT_OUTCOME_PARTLY], of[KVT_OUTCOME_CORRECT]);
+    }
+    kvt_buffer_byte(out, '\n');
+}
+
 void kvt_report_failures(struct kvt_report *report)
 {
     struct kvt_buffer *out = report->out;
@@ -259,6 +288,8 @@ void kvt_report_failures(struct kvt_report *report)
         type_rows(report, "failures", "model");
         type_rows(report, "infrastructure", "infrastructure, not counted against the model");
         kvt_buffer_byte(out, '\n');
+        if (report->results->n_responses > 0)
+            failed_by_correct(report);
     } else {
         kvt_buffer_text(out, "No failure was recorded.\n\n");
     }

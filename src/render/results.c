@@ -159,6 +159,8 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
         results->n_unscored++;
     else
         cell->outcomes[outcome]++;
+    if (kvt_outcome_failed(outcome) && kvt_json_number(record, "score.value", 0) > 0)
+        cell->n_failed_partly++;
     return 0;
 }
 

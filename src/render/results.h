@@ -38,7 +38,8 @@ struct kvt_cell {
     const json_t *stats; /* bin_stats record, or NULL */
     const json_t *pair;  /* pair_stats record, or NULL */
     size_t outcomes[KVT_OUTCOME_COUNT];
-    size_t n_responses; /* scored or not; replayed duplicates count once */
+    size_t n_responses;     /* scored or not; replayed duplicates count once */
+    size_t n_failed_partly; /* model failures whose text earns some score */
 };
 
 /* One run on one task. */
