@@ -35,7 +35,7 @@ is "n = 5 cannot show a zone" "$("$world" zone --n 5 | kvt-transition | verdicts
 is "n = 40 could" "$(verdicts '.rationale.min_attainable_p.zone < 0.05' <zone.out | sort -u)" true
 
 # What is not seen or not proven is not claimed.
-is "a loss is not called silent where failures are unseen" "$("$world" flat-loss --n 40 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts .verdict | tail -n 1)" degraded
+is "a loss is not called silent where failures are unseen" "$("$world" flat-loss --n 40 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts '[.verdict,.order]|@csv' | tail -n 1)" '"degraded","undecided"'
 is "no effect of a budget that nothing proves is not called safe" "$("$world" perfect --n 40 | sed 's/"applied":"proven"/"applied":"unproven"/' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by,.noop_suspected]|@csv' | sort -u)" '"inconclusive","noop_suspected",true'
 is "missing answers are not called safe" "$("$world" perfect --n 60 | awk '!/"run_id":"d00000-0.2"/ || /"kind":"run"/ || ++k % 4' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by]|@csv' | tail -n 1)" '"inconclusive","coverage"'
 { "$world" flat-loss --n 40 | sed 's/d00000-0\.2/A/; s/"kv_budget":0.2/"kv_budget":0.7/'; } >larger.jsonl

@@ -99,12 +99,16 @@ static void free_ladder(struct ladder *ladder)
     free(ladder->lift);
 }
 
+/* Where failures go unseen they pass for wrong answers: then only failures can be told to lead. */
 static void decide_order(struct kvt_verdict *v, const struct kvt_cells *cells, double alpha)
 {
     struct kvt_order_bin *bins = kvt_alloc_array(cells->count, sizeof *bins);
     for (size_t b = 0; b < cells->count; b++)
         bins[b] = cells->items[b].order;
     v->order = kvt_order_decide(bins, cells->count, alpha);
+    if (!v->failures_observable && v->order.order != KVT_ORDER_FAILURES_FIRST &&
+        v->order.order != KVT_ORDER_ONLY_FAILURES)
+        v->order.order = KVT_ORDER_UNDECIDED;
     free(bins);
 }
 

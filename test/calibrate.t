@@ -1,0 +1,29 @@
+#!/bin/bash
+# scripts/calibrate and scripts/calibration-table: the table does not depend on how many cases run at once, its
+# shares are those of its streams, and too many false claims are counted.
+. "$(dirname "$0")/lib.sh"
+cd "$scratch" || exit 1
+export KVT_BIN KVT_BUILD CASES="zone 20 --churn 0.05
+perfect 5,40 "
+
+ok "a small calibration" bash -c '"$1"/scripts/calibrate 3 7 >one.tsv' - "$root"
+JOBS=1 "$root/scripts/calibrate" 3 7 >two.tsv
+is "gives the same table with one job at a time" "$(cat two.tsv)" "$(cat one.tsv)"
+is "cases, numbers of entries and budgets in order" "$(cut -f1,3,4 one.tsv | tail -n +2 | tr '\t' ' ')" 'zone 20 0.2
+zone 20 0.5
+perfect 5 0.2
+perfect 5 0.5
+perfect 40 0.2
+perfect 40 0.5'
+is "every row has every column" "$(awk -F'\t' '{ print NF }' one.tsv | sort -u)" 23
+column() { awk -F'\t' -v world="$1" -v n="$2" -v name="$3" '
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } $1 == world && $3 == n && $4 == "0.2" { print $at[name] }' one.tsv; }
+is "a perfect run of 40 is safe, of 5 not" "$(column perfect 40 safe) $(column perfect 5 safe)" "100 0"
+share=$("$KVT_BUILD/helpers/world" zone --n 20 --churn 0.05 --seed 7 --data-sets 3 | kvt-transition |
+    jq -s 'map(select(.kind == "transition" and .kv_budget == 0.2)) | 100 * (map(select(.rationale.lift.bins != [])) | length) / length | . * 10 | round / 10')
+is "shares are those of the stream" "$(column zone 20 lift)" "$share"
+kinds=$("$root/scripts/calibration-table" one.tsv | grep '^| loss')
+like "cells are counted" "$kinds" '^\| loss \| budget without effect, every world \| 3 \|.*\| 0 \|$'
+awk -F'\t' -v OFS='\t' 'NR > 1 && $1 == "perfect" { $5 = 400; $16 = 9 } { print }' one.tsv >false.tsv
+like "and those with too many false claims" "$("$root/scripts/calibration-table" false.tsv | grep '^| loss')" 'every world \| 3 \|.*\| 2 \|$'
+done_testing
