@@ -4,15 +4,18 @@
 . "$(dirname "$0")/lib.sh"
 verdicts=$root/examples/verdicts
 
-claimed() { jq -r 'select(.kind == "transition") | .verdict' "$verdicts/$1/stream.jsonl" | sort -u | paste -sd' '; }
+claimed() { jq -r 'select(.kind == "transition") | .verdict' "$verdicts/$1"/stream-*.jsonl | sort -u | paste -sd' '; }
 for case in "$verdicts"/*/; do
     name=$(basename "$case")
-    saved=$case/stream.jsonl
+    saved=$scratch/$name.jsonl
+    cat "$case"stream-*.jsonl >"$saved"
     ok "$name keeps the contract" kvt-lint "$saved"
     kvt-score "$saved" | kvt-stats | kvt-transition | grep -v '^{"kind":"meta"' >"$scratch/again"
     if [ -n "${KVT_BLESS:-}" ]; then
         grep '^{"kind":"meta"' "$saved" | cat "$scratch/again" - >"$scratch/blessed"
         cp "$scratch/blessed" "$saved"
+        rm "$case"stream-*.jsonl
+        split -C 1990000 --numeric-suffixes=1 -a 1 --additional-suffix=.jsonl "$saved" "$case/stream-"
         kvt-render report "$saved" >"$case/report.md"
     fi
     is "$name: the saved statistics and verdicts follow from the responses" \
