@@ -93,16 +93,31 @@ static bool closes_in(const struct marks *marks, struct inherited *from, unsigne
     return false;
 }
 
+/* The next quote, in a string that began before `at`, and whether a backslash escapes it; or NULL.
+ */
+static const char *next_quote(const char *at, const char *end, unsigned *escaped)
+{
+    const char *quote = at < end ? memchr(at, '"', (size_t)(end - at)) : NULL;
+    size_t backslashes = 0;
+    while (quote && quote[-1 - (long)backslashes] == '\\')
+        backslashes++; /* stops at the opening quote at the latest */
+    *escaped = backslashes % 2;
+    return quote;
+}
+
 /* The byte after the object or array that starts at `at`, or NULL. */
 static const char *skip_nested(const char *at, const char *end)
 {
     struct inherited from = {0};
     struct marks marks;
     unsigned place;
-    for (; end - at >= KVT_BLOCK; at += KVT_BLOCK) {
+    while (end - at >= KVT_BLOCK) {
         mark_block(at, &marks);
         if (closes_in(&marks, &from, &place))
             return at + place + 1;
+        at += KVT_BLOCK;
+        if (from.string && !marks.quotes && !(at = next_quote(at, end, &from.escaped)))
+            return NULL; /* a long string: nothing but its end matters */
     }
     char rest[KVT_BLOCK] = {0};
     memcpy(rest, at, (size_t)(end - at));

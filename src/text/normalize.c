@@ -40,20 +40,22 @@ struct builder {
     bool in_token;
 };
 
-/* Compared four bytes at a time, without branches: lengths of words cannot be predicted. At least
- * four bytes are readable at text. */
-static bool is_article(const char *text, size_t length)
+static uint32_t first_four(const char *text)
+{
+    uint32_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
+}
+
+/* `word`: the first four bytes at it, in lower case, those beyond its length included. Compared
+ * without branches: lengths of words cannot be predicted. */
+static bool is_article(uint32_t word, size_t length)
 {
     static const unsigned char masks[5][4] = {
         {0}, {255}, {255, 255}, {255, 255, 255}, {255, 255, 255, 255}};
-    uint32_t word, mask, a, an, the;
-    memcpy(&word, text, sizeof word);
-    memcpy(&mask, masks[length < 4 ? length : 4], sizeof mask);
-    memcpy(&a, "a\0\0", sizeof a);
-    memcpy(&an, "an\0", sizeof an);
-    memcpy(&the, "the", sizeof the);
-    word &= mask;
-    return (word == a) | (word == an) | (word == the);
+    word &= first_four((const char *)masks[length < 4 ? length : 4]);
+    return (word == first_four("a\0\0")) | (word == first_four("an\0")) |
+           (word == first_four("the"));
 }
 
 static void end_token(struct builder *builder)
@@ -70,7 +72,7 @@ static void end_token(struct builder *builder)
 static void end_run(struct builder *builder)
 {
     struct kvt_buffer *out = builder->out;
-    if (is_article(out->data + builder->run, out->length - builder->run)) {
+    if (is_article(first_four(out->data + builder->run), out->length - builder->run)) {
         out->length = builder->run;
         end_token(builder);
     }
@@ -117,7 +119,7 @@ static void put_letters(struct builder *builder, const char *text, size_t length
             bytes[i] |= 0x2020202020202020u; /* digits have the bit already */
         memcpy(to + at, bytes, STEP);
     }
-    if (!is_article(to, length)) {
+    if (!is_article(first_four(text) | 0x20202020, length)) {
         out->length = (size_t)(to - out->data) + length;
         builder->count++;
     }

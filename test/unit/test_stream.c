@@ -125,6 +125,20 @@ static void test_scan_blocks(void)
     }
     ok(found, "a member after a nested one, at every place of a block");
     ok(refused, "an array that stays open, at every place of a block");
+    /* A string of several blocks: its end, behind every number of backslashes. */
+    found = 1;
+    for (int shift = 0; shift <= 140; shift++)
+        for (int pairs = 0; pairs <= 140; pairs += 7) {
+            char text[1200], slashes[300];
+            memset(slashes, '\\', sizeof slashes);
+            int length =
+                snprintf(text, sizeof text, "{\"n\":[\"%*s%.*s\\\"]%200s%.*s\"],\"last\":%d}",
+                         shift, "", 2 * pairs, slashes, "", 2 * pairs, slashes, pairs);
+            struct kvt_member member;
+            found &= kvt_scan_find(text, (size_t)length, "last", &member) &&
+                     strtol(member.value, NULL, 10) == pairs;
+        }
+    ok(found, "a member after a long string that ends in backslashes");
 }
 
 static void test_scan(void)
