@@ -33,12 +33,12 @@ void kvt_remote_free(struct kvt_remote *remote)
 }
 
 /* Posts a body; the status, with the answer as a tree (NULL when it is not JSON). */
-static long post(const struct kvt_remote *remote, const char *url, const struct kvt_buffer *body,
+static long post(const struct kvt_remote *remote, const char *url, const char *body,
                  json_t **answer, struct kvt_error *error)
 {
     struct kvt_buffer text = {0};
     struct kvt_fetch_options options = {
-        .body = body->data, .api_key = remote->api_key, .timeout_s = SECONDS};
+        .body = body, .api_key = remote->api_key, .timeout_s = SECONDS};
     *answer = NULL;
     long status = kvt_fetch(url, &options, &text, error);
     if (status >= 200 && status < 300)
@@ -47,53 +47,99 @@ static long post(const struct kvt_remote *remote, const char *url, const struct 
     return status;
 }
 
-static void add_ids(const json_t *tokens, struct kvt_token_ids *ids)
+static void add_id(struct kvt_token_ids *ids, int32_t id)
 {
-    for (size_t i = 0; ids && i < json_array_size(tokens); i++) {
-        const json_t *token = json_array_get(tokens, i);
-        const json_t *id = json_is_object(token) ? json_object_get(token, "id") : token;
-        if (ids->count == ids->capacity) {
-            ids->capacity = ids->capacity ? 2 * ids->capacity : 64;
-            ids->ids = kvt_realloc_array(ids->ids, ids->capacity, sizeof *ids->ids);
-        }
-        ids->ids[ids->count++] = (int32_t)json_integer_value(id);
+    if (ids->count == ids->capacity) {
+        ids->capacity = ids->capacity ? 2 * ids->capacity : 64;
+        ids->ids = kvt_realloc_array(ids->ids, ids->capacity, sizeof *ids->ids);
     }
+    ids->ids[ids->count++] = id;
 }
 
-/* vLLM: {"count":n,"tokens":[…]}; llama.cpp: {"tokens":[…]}; TGI: [{"id":…},…]. -1: none of them.
+/* TGI says of each token where in the text it is; those it added itself are nowhere. */
+static bool is_added(const json_t *token)
+{
+    const json_t *start = json_object_get(token, "start"), *stop = json_object_get(token, "stop");
+    return json_is_integer(start) && json_is_integer(stop) &&
+           json_integer_value(start) == json_integer_value(stop);
+}
+
+/* Tokens of a list, numbers or objects with an id; -1 when one is neither. */
+static int64_t count_tokens(const json_t *tokens, bool added_too, struct kvt_token_ids *ids)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < json_array_size(tokens); i++) {
+        const json_t *token = json_array_get(tokens, i);
+        const json_t *id = json_is_object(token) ? json_object_get(token, "id") : token;
+        if (!json_is_integer(id))
+            return -1;
+        if (!added_too && is_added(token))
+            continue;
+        count++;
+        if (ids)
+            add_id(ids, (int32_t)json_integer_value(id));
+    }
+    return count;
+}
+
+/*
+ * vLLM: {"count":n,"tokens":[…]}; llama.cpp: {"tokens":[…]} of ids or of {"id":…,"piece":…}; TGI:
+ * [{"id":…,"start":…,"stop":…},…], always with the tokens a completion starts with. -1: none of
+ * them.
  */
-static int64_t count_in(const json_t *answer, struct kvt_token_ids *ids)
+static int64_t count_in(const json_t *answer, bool added_too, struct kvt_token_ids *ids)
 {
     const json_t *count = json_object_get(answer, "count");
     const json_t *tokens = json_is_array(answer) ? answer : json_object_get(answer, "tokens");
-    if (json_is_array(tokens))
-        add_ids(tokens, ids);
-    if (json_is_integer(count))
+    int64_t n = json_is_array(tokens) ? count_tokens(tokens, added_too, ids) : -1;
+    if (json_is_integer(count) && json_integer_value(count) >= 0 && (!ids || n >= 0))
         return json_integer_value(count);
-    return json_is_array(tokens) ? (int64_t)json_array_size(tokens) : -1;
+    return n;
+}
+
+/* A text of which every token is nowhere: the server does not know places, and so not what it
+ * added. */
+static bool is_unplaced(const json_t *answer, size_t length)
+{
+    for (size_t i = 0; i < json_array_size(answer); i++)
+        if (!is_added(json_array_get(answer, i)))
+            return false;
+    return length > 0 && json_array_size(answer) > 0;
+}
+
+/* The text under the name each of the servers knows; unlike the streams, with U+0000 as it is. */
+static char *text_body(const struct kvt_remote *remote, const char *text, size_t length,
+                       bool special)
+{
+    static const char *const names[] = {"prompt", "content", "inputs"};
+    json_t *body = json_object();
+    json_object_set_new(body, "model", json_string(remote->model));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        json_object_set_new(body, names[i], json_stringn(text, length));
+    json_object_set_new(body, "add_special", json_boolean(special));
+    json_object_set_new(body, "add_special_tokens", json_boolean(special));
+    char *written = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return written;
 }
 
 int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size_t length,
                          bool special, struct kvt_token_ids *ids, struct kvt_error *error)
 {
-    static const char *const names[] = {"prompt", "content", "inputs"};
-    struct kvt_buffer body = {0};
-    struct kvt_writer writer;
     json_t *answer;
-    kvt_writer_start(&writer, &body);
-    kvt_write_object(&writer);
-    kvt_member_string(&writer, "model", remote->model);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        kvt_write_key(&writer, names[i]);
-        kvt_write_string_n(&writer, text, length);
-    }
-    kvt_member_bool(&writer, "add_special", special);
-    kvt_member_bool(&writer, "add_special_tokens", special);
-    kvt_write_end(&writer);
-    long status = post(remote, remote->url, &body, &answer, error);
-    kvt_buffer_free(&body);
-    int64_t count = answer ? count_in(answer, ids) : -1;
+    char *body = text_body(remote, text, length, special);
+    if (!body)
+        return kvt_fail(error, KVT_DATA, "the text cannot be sent: it is not UTF-8");
+    long status = post(remote, remote->url, body, &answer, error);
+    free(body);
+    int64_t count = answer ? count_in(answer, special, ids) : -1;
+    bool unplaced = !special && is_unplaced(answer, length);
     json_decref(answer);
+    if (unplaced)
+        return kvt_fail(error, KVT_SYSTEM,
+                        "%s does not say which tokens it added to the text; count with --special, "
+                        "or with the tokenizer's file",
+                        remote->url);
     if (status >= 0 && count < 0)
         kvt_fail(
             error, KVT_SYSTEM,
@@ -103,22 +149,23 @@ int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size
     return count;
 }
 
-/* …/tokenize -> …/apply-template */
-static char *template_url(const struct kvt_remote *remote)
+/* …/tokenize -> …/NAME */
+static char *url_beside(const struct kvt_remote *remote, const char *name)
 {
     size_t length = strlen(remote->url);
     const char *slash = strrchr(remote->url, '/');
-    return kvt_asprintf("%.*s/apply-template",
-                        (int)(slash ? (size_t)(slash - remote->url) : length), remote->url);
+    return kvt_asprintf("%.*s/%s", (int)(slash ? (size_t)(slash - remote->url) : length),
+                        remote->url, name);
 }
 
+/* llama.cpp: the text of the prompt, then its tokens. */
 static int64_t count_templated(const struct kvt_remote *remote, const struct kvt_buffer *body,
                                struct kvt_error *error)
 {
-    char *url = template_url(remote);
+    char *url = url_beside(remote, "apply-template");
     json_t *answer;
     int64_t count = 0;
-    long status = post(remote, url, body, &answer, error);
+    long status = post(remote, url, body->data, &answer, error);
     const json_t *prompt = json_object_get(answer, "prompt");
     if (status < 0)
         count = -1;
@@ -128,6 +175,20 @@ static int64_t count_templated(const struct kvt_remote *remote, const struct kvt
     json_decref(answer);
     free(url);
     return count;
+}
+
+/* TGI: {"tokenize_response":[…],"templated_text":…}, the template's tokens among them. */
+static int64_t count_chat_tokens(const struct kvt_remote *remote, const struct kvt_buffer *body,
+                                 struct kvt_error *error)
+{
+    char *url = url_beside(remote, "chat_tokenize");
+    json_t *answer;
+    long status = post(remote, url, body->data, &answer, error);
+    const json_t *tokens = json_object_get(answer, "tokenize_response");
+    int64_t count = json_is_array(tokens) ? count_tokens(tokens, true, NULL) : 0;
+    json_decref(answer);
+    free(url);
+    return status < 0 ? -1 : count > 0 ? count : 0;
 }
 
 int64_t kvt_remote_count_chat(const struct kvt_remote *remote, const json_t *messages,
@@ -142,11 +203,13 @@ int64_t kvt_remote_count_chat(const struct kvt_remote *remote, const json_t *mes
     kvt_member_json(&writer, "messages", messages);
     kvt_member_bool(&writer, "add_generation_prompt", true);
     kvt_write_end(&writer);
-    long status = post(remote, remote->url, &body, &answer, error);
-    int64_t count = status < 0 ? -1 : answer ? count_in(answer, NULL) : 0;
+    long status = post(remote, remote->url, body.data, &answer, error);
+    int64_t count = status < 0 ? -1 : answer ? count_in(answer, true, NULL) : 0;
     json_decref(answer);
     if (status >= 0 && count <= 0) /* a server that does not look at messages counts nothing */
         count = count_templated(remote, &body, error);
+    if (count == 0)
+        count = count_chat_tokens(remote, &body, error);
     kvt_buffer_free(&body);
     return count;
 }

@@ -31,7 +31,8 @@ int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size
 
 /*
  * Tokens of the chat prompt of these messages, template included: by /tokenize where it takes
- * messages, else by /apply-template and /tokenize. 0 when the server can do neither.
+ * messages, else by /apply-template and /tokenize (llama.cpp), else by /chat_tokenize (TGI). 0 when
+ * the server can do none of it.
  */
 int64_t kvt_remote_count_chat(const struct kvt_remote *remote, const json_t *messages,
                               struct kvt_error *error);

@@ -28,8 +28,8 @@
  *
  * TEXT runs to the end of the line. Without `end`, `close` or `reset` a chunked body is ended and
  * the connection kept. The log gets one JSON line per request as it arrives ("request", with
- * method, path, headers of interest, body and the request's number), one when its first token is
- * sent ("content") and one at its end ("end"), with monotonic times.
+ * method, path, headers of interest, body, its bytes and the request's number), one when its first
+ * token is sent ("content") and one at its end ("end"), with monotonic times.
  */
 #include "core/buffer.h"
 #include "core/clock.h"
@@ -530,6 +530,7 @@ static void log_request(const struct connection *c)
     kvt_member_string(&writer, "path", c->path);
     kvt_member_string(&writer, "authorization", c->authorization[0] ? c->authorization : NULL);
     kvt_member_json(&writer, "body", c->request);
+    kvt_member_integer(&writer, "body_length", (long long)c->body_length);
     kvt_write_end(&writer);
     pthread_mutex_lock(&lock);
     fprintf(log_file, "%s\n", line.data);
