@@ -208,14 +208,19 @@ head 200
 token hi
 data {"choices":[{"delta":{},"finish_reason":"stop"}],"metrics":{"time_to_first_token_ms":50,"generation_time_ms":20}}
 END
-scenario derived-phases '[.telemetry.phase_source, .telemetry.prefill_s == .telemetry.ttft_s, (.telemetry.decode_s - 0.1 | fabs) < 0.05]' '["derived",true,true]' <<'END'
+scenario server-metrics-in-usage '[.telemetry.prefill_s, .telemetry.decode_s, .telemetry.phase_source]' '[0.05,0.02,"metrics"]' <<'END'
+head 200
+token hi
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":1,"metrics":{"time_to_first_token_ms":50,"generation_time_ms":20}}}
+END
+scenario derived-phases '[.telemetry.phase_source, .telemetry.prefill_s == .telemetry.ttft_s, (.telemetry.decode_s > 0.08 and .telemetry.decode_s < 1)]' '["derived",true,true]' <<'END'
 head 200
 sleep 0.05
 token a
 sleep 0.1
 finish stop
 END
-scenario token-gaps '[(.telemetry.itl_p50_s - 0.05 | fabs) < 0.03, .telemetry.itl_p95_s >= .telemetry.itl_p50_s]' '[true,true]' <<'END'
+scenario token-gaps '[(.telemetry.itl_p50_s > 0.03 and .telemetry.itl_p50_s < 0.2), .telemetry.itl_p95_s >= .telemetry.itl_p50_s]' '[true,true]' <<'END'
 head 200
 token a
 sleep 0.05
