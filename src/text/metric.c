@@ -68,6 +68,8 @@ void kvt_scratch_free(struct kvt_scratch *scratch)
     free(scratch->counts.data);
     free(scratch->rows.data);
     free(scratch->bounds.data);
+    free(scratch->wanted.data);
+    free(scratch->n_wanted.data);
     kvt_index_free(&scratch->index);
     free(scratch->bits);
     *scratch = (struct kvt_scratch){0};

@@ -38,6 +38,7 @@ struct kvt_scratch {
     struct kvt_numbers token_counts; /* how often each stands in the prediction, */
     struct kvt_numbers token_used;   /* and how often a gold has used it up (zeros between uses) */
     struct kvt_numbers a, b, marks, counts, rows, bounds;
+    struct kvt_numbers wanted, n_wanted; /* rouge.c */
     struct kvt_index index;
     uint64_t *bits; /* lcs.c */
     size_t n_bits;

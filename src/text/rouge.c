@@ -14,8 +14,8 @@ static bool space_at(const char *text, size_t length, size_t *step)
 {
     unsigned char c = (unsigned char)*text;
     *step = 1;
-    if (c > ' ' && c < 0x80)
-        return false;
+    if (c < 0x80)
+        return kvt_unicode_space(c);
     uint32_t code_point;
     *step = kvt_unicode_next(text, length, &code_point);
     return kvt_unicode_space(code_point);
@@ -76,15 +76,38 @@ static size_t distinct(struct kvt_scratch *scratch, struct kvt_sequence words)
     return count;
 }
 
-/* Whether x and the y of the index have a word in common that is not marked yet; the walk through
- * their table cannot mark any other. */
-static bool worth_while(const struct kvt_scratch *scratch, struct kvt_sequence x)
+/*
+ * The words of each gold sentence that could still be marked, from where the sentence starts on:
+ * those that the prediction has too, which came first and so have the smaller numbers.
+ */
+static void want_words(struct kvt_scratch *scratch, size_t n_predicted, uint32_t n_known)
+{
+    const struct kvt_numbers *gold = &scratch->b, *bounds = &scratch->bounds;
+    kvt_numbers_zero(&scratch->wanted, gold->count);
+    kvt_numbers_zero(&scratch->n_wanted, bounds->count - n_predicted);
+    for (size_t g = n_predicted, from = 0; g < bounds->count; from = bounds->data[g], g++) {
+        uint32_t *wanted = scratch->wanted.data + from, n = 0;
+        for (size_t i = from; i < bounds->data[g]; i++)
+            if (gold->data[i] < n_known)
+                wanted[n++] = gold->data[i];
+        scratch->n_wanted.data[g - n_predicted] = n;
+    }
+}
+
+/* Whether one of them is in the y of the index; the walk through their table can mark no other.
+ * Those marked meanwhile are taken away. */
+static bool worth_while(const struct kvt_scratch *scratch, uint32_t *wanted, uint32_t *n_wanted)
 {
     const uint32_t *in_y = scratch->index.count.data, *marks = scratch->marks.data;
-    for (size_t i = 0; i < x.count; i++)
-        if (in_y[x.data[i]] && !marks[x.data[i]])
-            return true;
-    return false;
+    uint32_t kept = 0, found = 0;
+    for (uint32_t i = 0; i < *n_wanted; i++) {
+        uint32_t word = wanted[i];
+        wanted[kept] = word;
+        kept += !marks[word];
+        found |= in_y[word] & (0 - (uint32_t)!marks[word]);
+    }
+    *n_wanted = kept;
+    return found != 0;
 }
 
 struct rouge {
@@ -102,6 +125,7 @@ static void measure(struct kvt_scratch *scratch, const struct kvt_comparison *pa
     predicted->count = gold->count = bounds->count = 0;
     read_text(scratch, pair->prediction, predicted, bounds);
     size_t n_predicted = bounds->count; /* sentences */
+    uint32_t n_known = scratch->words.count;
     read_text(scratch, pair->gold, gold, bounds);
     size_t n_gold = bounds->count - n_predicted;
     if (n_predicted == 0 || n_gold == 0)
@@ -110,13 +134,15 @@ static void measure(struct kvt_scratch *scratch, const struct kvt_comparison *pa
     rouge->gold = distinct(scratch, (struct kvt_sequence){gold->data, gold->count});
     uint32_t n_symbols = scratch->words.count;
     kvt_numbers_zero(&scratch->marks, n_symbols);
+    want_words(scratch, n_predicted, n_known);
     for (size_t p = 0, start = 0; p < n_predicted; start = bounds->data[p], p++) {
         struct kvt_sequence y = {predicted->data + start, bounds->data[p] - start};
         kvt_index_build(&scratch->index, y.data, y.count, n_symbols);
         for (size_t g = n_predicted, from = 0; g < n_predicted + n_gold;
              from = bounds->data[g], g++) {
             struct kvt_sequence x = {gold->data + from, bounds->data[g] - from};
-            if (worth_while(scratch, x))
+            if (worth_while(scratch, scratch->wanted.data + from,
+                            &scratch->n_wanted.data[g - n_predicted]))
                 kvt_lcs_mark(scratch, x, y, scratch->marks.data);
         }
         kvt_index_clear(&scratch->index, y.data, y.count);
