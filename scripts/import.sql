@@ -169,6 +169,7 @@
 --   bin_stats kv_bytes_p50               bin_stats.kv_bytes_p50
 --   bin_stats kept_ratio_p50             bin_stats.kept_ratio_p50
 --   bin_stats flags                      bin_stats.flags_json
+--   bin_stats n_cache_known              -
 --   pair_stats run_id                    pair_stats.run_id
 --   pair_stats kv_budget                 pair_stats.kv_budget
 --   pair_stats bin_idx                   pair_stats.bin_idx

@@ -32,6 +32,7 @@ is "the kept ratio is within 0.02 of the budget, but for the uncompressed tail" 
         | select((($kv.kept_tokens / $kv.prompt_tokens) - .kv_budget | fabs) > 0.02 + $kv.uncompressed_tail / $kv.prompt_tokens)' "$run/stream.jsonl")" ''
 is "asked twice, the engine gives the same bytes" \
     "$(jq -c 'select(.kind=="response" and .reference) | [.entry_id, .response.text]' "$run/stream.jsonl" | sort | uniq -c | awk '{ print $1 }' | sort -u)" 2
+like "no request is flagged, and the engine says what its cache held" "$(cat "$run/report.md")" 'Contamination: no request is flagged\.$'
 like "which the report states as the noise floor" "$(cat "$run/report.md")" 'Noise floor: 0% of the texts and 0% of the scores differ between identical full-cache runs \(10 entries asked twice\)'
 is "no request failed" "$(jq -c 'select(.kind=="response" and .error != null)' "$run/stream.jsonl")" ''
 

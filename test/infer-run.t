@@ -119,7 +119,7 @@ token hi
 finish stop
 END
 entries 5 | kvt-infer -c "$settings" -u "$mock/s/paced" --rpm=600 --concurrency=5 >/dev/null 2>&1
-is 'requests per minute are evenly spaced' "$(jq -rs '[.[] | select(.name=="paced").t] | sort | [range(1; length) as $i | .[$i] - .[$i - 1]] | (min > 0.08 and length == 4)' "$requests")" true
+is 'requests per minute are evenly spaced' "$(jq -rs '[.[] | select(.name=="paced").t] | sort | [range(1; length) as $i | .[$i] - .[$i - 1]] | (min > 0.03 and add > 0.36 and length == 4)' "$requests")" true
 cp "$scripts/paced" "$scripts/warm"
 entries 2 | kvt-infer -c "$settings" -u "$mock/s/warm" --warmup=3 2>/dev/null >"$scratch/stream"
 is 'warm-up requests are sent' "$(asked warm)" 5
@@ -454,11 +454,12 @@ ok 'the records keep the contract' kvt-lint <(grep -v '"kind":"entry"' "$scratch
 kvt-render report <"$scratch/stream" >"$scratch/report"
 is 'the report counts per budget and bin' "$(grep -E '^\| (prompt |asked more)' "$scratch/report" | cut -d'|' -f2-5)" \
     "$(printf '%s\n' ' prompt taken from a prefix cache | 0 · 0 · 0 = 0 | 4 · 4 · 4 = 12 | 0 · 0 · 0 = 0 ' ' asked more than once | 0 · 0 · 0 = 0 | 0 · 0 · 0 = 0 | 0 · 1 · 0 = 1 ' ' prompt shorter than the entry | 0 · 0 · 0 = 0 | 0 · 0 · 0 = 0 | 4 · 4 · 4 = 12 ')"
+is 'where the server speaks of its cache, that is all' "$(grep -c 'says nothing of a prefix cache' "$scratch/report")" 0
 like 'and warns in words' "$(cat "$scratch/report")" '12 requests, prompt shorter than the entry. The server may have cut them without a word'
 is 'and under the verdict' "$(grep -c 'Note: the server counted far fewer prompt tokens' "$scratch/report")" 1
 is 'the summary has them' "$(kvt-render summary <"$scratch/stream" | jq -c '[.studies[0].runs[].bins[0].flags]')" '[{},{},{"prefix_cached":4},{"prompt_truncated":4}]'
 kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" "$scratch/entries" 2>/dev/null | kvt-score | kvt-stats | kvt-render report >"$scratch/report"
-like 'a clean run says that too' "$(cat "$scratch/report")" 'Contamination: no request is flagged'
+like 'a clean run says that too, and what it cannot see' "$(cat "$scratch/report")" 'Contamination: no request is flagged. The server says nothing of a prefix cache'
 
 # --- secrets ---
 key=sk-very-secret-key-42

@@ -95,14 +95,15 @@ static void flag_lines(struct kvt_report *report)
     };
     enum { N = sizeof rows / sizeof *rows };
     struct kvt_buffer *out = report->out;
-    double counts[N] = {0}, total = 0;
-    bool known = false;
+    double counts[N] = {0}, total = 0, measured = 0, cache_known = 0;
     for (size_t i = 0; i < report->study->n_arms; i++) {
         const struct kvt_arm *arm = report->study->arms[i];
         if (!kvt_arm_shown(arm))
             continue;
         for (size_t b = 0; b < arm->n_cells; b++)
-            known = known || kvt_json_get(arm->cells[b].stats, "flags");
+            if (kvt_json_get(arm->cells[b].stats, "flags"))
+                measured += fmax(0, kvt_cell_stat(&arm->cells[b], "n_latency"));
+        cache_known += kvt_arm_sum(arm, "n_cache_known");
         for (size_t r = 0; r < N; r++) {
             char path[48];
             snprintf(path, sizeof path, "flags.%s", rows[r].flag);
@@ -111,15 +112,20 @@ static void flag_lines(struct kvt_report *report)
             total += n;
         }
     }
-    if (!known)
+    if (!(measured > 0)) /* imported answers: nobody watched the requests */
         return;
+    const char *unseen = cache_known > 0
+                             ? ""
+                             : " The server says nothing of a prefix cache, so its hits "
+                               "cannot be seen here.";
     if (!(total > 0)) {
-        kvt_buffer_text(out, "Contamination: no request is flagged.\n\n");
+        kvt_buffer_printf(out, "Contamination: no request is flagged.%s\n\n", unseen);
         return;
     }
     kvt_buffer_text(out,
                     "Contamination: **some requests do not measure what they seem to.** Counts "
-                    "per bin, shortest first, and their sum.\n\n");
+                    "per bin, shortest first, and their sum.");
+    kvt_buffer_printf(out, "%s\n\n", unseen);
     kvt_report_arm_header(report, "flag");
     for (size_t r = 0; r < N; r++)
         if (counts[r] > 0)

@@ -171,6 +171,7 @@ const struct kvt_contract_member kvt_contract_members[] = {
     {"bin_stats", "kv_bytes_p50", "number?", "median KV bytes held"},
     {"bin_stats", "kept_ratio_p50", "number?", "median kept / prompt"},
     {"bin_stats", "flags", "[object]", "responses by contamination flag"},
+    {"bin_stats", "n_cache_known", "[integer]", "responses whose server said what its prefix cache held"},
 
     {"pair_stats", "run_id", "string", "run compared with the reference"},
     {"pair_stats", "kv_budget", "number", "budget"},

@@ -263,6 +263,7 @@ static int read_telemetry(struct kvt_observations *table, struct kvt_observation
             return -1;
         if (is_key(member, "attempts") && number > 1)
             raise_flag(item, KVT_FLAG_RETRIED);
+        item->cache_known |= is_key(member, "cached_tokens") && !isnan(number);
         if (is_key(member, "cached_tokens") && number > 0)
             raise_flag(item, KVT_FLAG_PREFIX_CACHED);
         return 0;

@@ -62,6 +62,7 @@ struct kvt_observation {
     int32_t bin, repeat;
     uint8_t outcome, applied;
     uint8_t flags;         /* bit i: enum kvt_flag */
+    bool cache_known;      /* the server said how much of the prompt a prefix cache held */
     bool finish_known;     /* response.finish_reason is there */
     uint32_t unobservable; /* bit i: failures of type table->unobservable[i] cannot be seen */
     double score;          /* 0..1 */

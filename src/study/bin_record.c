@@ -143,6 +143,7 @@ static void emit_bin(struct kvt_stage *stage, struct kvt_bin_view *view, const c
     write_memory(&w, view);
     write_applied(&w, view, applied);
     kvt_study_write_flags(&w, view->flags);
+    kvt_member_integer(&w, "n_cache_known", (long long)view->n_cache_known);
     kvt_member_integer(&w, "n_repeats", (long long)view->n_repeats);
     kvt_member_number(&w, "repeat_disagreement",
                       view->n_repeated ? (double)view->n_disagree / (double)view->n_repeated : NAN);

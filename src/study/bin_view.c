@@ -55,6 +55,7 @@ void kvt_bin_view_count(struct kvt_bin_view *view)
         view->n_scored += scored;
         view->n_failed += scored && item->outcome == KVT_OUTCOME_MODEL;
         kvt_study_count_flags(item->flags, view->flags);
+        view->n_cache_known += item->cache_known;
         view->n_within_window += !view->run->reference && item->kept_tokens <= view->run->window;
     }
 }

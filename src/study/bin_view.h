@@ -30,7 +30,7 @@ struct kvt_bin_view {
     double *entry_scores;      /* mean score of each entry that has one */
     size_t n_entries, n_entry_scores, n_scored, n_failed, n_infrastructure;
     size_t n_repeats, n_repeated, n_disagree;
-    size_t n_within_window, flags[KVT_FLAG_COUNT];
+    size_t n_within_window, n_cache_known, flags[KVT_FLAG_COUNT];
     bool unequal;
 };
 
