@@ -202,10 +202,13 @@ static bool is_gguf(const char *path)
     return length == sizeof start && memcmp(start, "GGUF", sizeof start) == 0;
 }
 
-static void load_chat(struct program *program, const char *path)
+static void load_chat(struct program *program)
 {
     struct kvt_error error;
-    if (program->remote || program->prompter.chat_overhead >= 0 || !is_gguf(path))
+    if (program->remote || program->prompter.chat_overhead >= 0)
+        return;
+    const char *path = kvt_tokenizer_path(program->tokenizer);
+    if (!is_gguf(path))
         return;
     struct kvt_gguf *gguf = kvt_gguf_open(path, &error);
     if (!gguf)
@@ -243,7 +246,7 @@ static void prepare(struct program *program)
         .max_prompt_tokens = kvt_json_integer(tree, "dataset.max_prompt_tokens", 0),
         .drop = strcmp(kvt_json_text(tree, "dataset.overlong", "truncate"), "drop") == 0,
     };
-    load_chat(program, path);
+    load_chat(program);
 }
 
 static struct kvt_line line_of(const struct kvt_example *example)

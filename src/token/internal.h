@@ -107,7 +107,9 @@ int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_bu
 
 const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokenizer *tokenizer);
 
-struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, struct kvt_error *error);
+/* `pre`: the pre-tokenizer of a file that names none, as GGUF names them, or NULL. */
+struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, const char *pre,
+                                              struct kvt_error *error);
 struct kvt_tokenizer *kvt_tokenizer_from_json(const char *path, struct kvt_error *error);
 /* `name` of the encoding, or NULL: by the file's name. */
 struct kvt_tokenizer *kvt_tokenizer_from_ranks(const char *path, const char *name,

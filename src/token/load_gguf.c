@@ -21,6 +21,7 @@ enum { /* tokenizer.ggml.token_type */
        TYPE_BYTE = 6,
 };
 
+#define PRE "tokenizer.ggml.pre"
 #define TOKENS "tokenizer.ggml.tokens"
 #define MERGES "tokenizer.ggml.merges"
 #define SCORES "tokenizer.ggml.scores"
@@ -290,17 +291,27 @@ static int add_pre(struct kvt_tokenizer *tokenizer, const struct pre_row *row,
     return 0;
 }
 
-static int set_pre(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
+/* `named` is what stands behind the file's name, for files that name none themselves. */
+static int set_pre(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf, const char *named,
                    struct kvt_error *error)
 {
-    const char *name = kvt_gguf_string(gguf, "tokenizer.ggml.pre", NULL);
+    const char *name = kvt_gguf_string(gguf, PRE, NULL);
+    if (name && named && strcmp(name, named) != 0)
+        return kvt_fail(error, KVT_DATA, PRE ": the file says \"%s\", not \"%s\"", name, named);
+    if (!name)
+        name = named;
     for (size_t i = 0; name && i < sizeof pre_rows / sizeof *pre_rows; i++)
         if (strcmp(pre_rows[i].name, name) == 0)
             return add_pre(tokenizer, &pre_rows[i], error);
+    if (!name)
+        return kvt_fail(error, KVT_DATA,
+                        PRE ": absent, so how text is split is not known; name it behind the file "
+                            "(FILE.gguf@llama-bpe, @qwen2, @gpt-2, …) or use the model's "
+                            "tokenizer.json");
     return kvt_fail(error, KVT_DATA,
-                    "tokenizer.ggml.pre: \"%s\" is not a pre-tokenizer this program knows; use the "
-                    "model's tokenizer.json instead",
-                    name ? name : "(absent)");
+                    PRE ": \"%s\" is not a pre-tokenizer this program knows; use the model's "
+                        "tokenizer.json instead",
+                    name);
 }
 
 /* A token id key; -1 when absent or out of range. */
@@ -325,7 +336,7 @@ static void set_ends(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *ggu
     }
 }
 
-static int load(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
+static int load(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf, const char *pre,
                 struct kvt_error *error)
 {
     const char *model = kvt_gguf_string(gguf, "tokenizer.ggml.model", NULL);
@@ -337,7 +348,12 @@ static int load(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
             "llama (SentencePiece-style BPE) can",
             model ? model : "(absent)");
     tokenizer->units = byte_level ? KVT_UNITS_BYTES : KVT_UNITS_CHARACTERS;
-    if (byte_level && set_pre(tokenizer, gguf, error) != 0)
+    if (pre && !byte_level)
+        return kvt_fail(error, KVT_DATA,
+                        "a SentencePiece-style vocabulary has no pre-tokenizer; "
+                        "leave out @%s",
+                        pre);
+    if (byte_level && set_pre(tokenizer, gguf, pre, error) != 0)
         return -1;
     if (add_tokens(tokenizer, gguf, error) != 0)
         return -1;
@@ -365,13 +381,14 @@ static int load(struct kvt_tokenizer *tokenizer, const struct kvt_gguf *gguf,
     return 0;
 }
 
-struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, struct kvt_error *error)
+struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, const char *pre,
+                                              struct kvt_error *error)
 {
     struct kvt_gguf *gguf = kvt_gguf_open(path, error);
     if (!gguf)
         return NULL;
     struct kvt_tokenizer *tokenizer = kvt_tokenizer_new(path);
-    if (load(tokenizer, gguf, error) != 0) {
+    if (load(tokenizer, gguf, pre, error) != 0) {
         kvt_fail_context(error, "%s", path);
         kvt_tokenizer_free(tokenizer);
         tokenizer = NULL;

@@ -34,6 +34,106 @@ static bool is_ascii(const char *text, size_t length)
     return any < 0x80;
 }
 
+static utf8proc_option_t options_of(const struct kvt_normalize_step *step)
+{
+    return (utf8proc_option_t)(UTF8PROC_STABLE |
+                               (step->composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                               (step->compatible ? UTF8PROC_COMPAT : 0u));
+}
+
+/* Combining marks in a row, decomposed. */
+struct marks {
+    utf8proc_int32_t *marks;
+    size_t count, capacity;
+};
+
+/* The two letters that are compatible with marks are those of half-width katakana. */
+static bool may_be_marks(const struct kvt_normalize_step *step, uint32_t cp)
+{
+    return kvt_unicode_flags[cp] & KVT_MARK || (step->compatible && (cp == 0xff9e || cp == 0xff9f));
+}
+
+/*
+ * Appends what a character decomposes to, if that is combining marks and nothing else; returns the
+ * character's bytes, or 0.
+ */
+static size_t add_marks(const struct kvt_normalize_step *step, const char *text, size_t length,
+                        struct marks *marks)
+{
+    enum { LONGEST = 32 }; /* the longest decomposition has 18 characters */
+    utf8proc_int32_t parts[LONGEST];
+    uint32_t cp;
+    int boundary = 0;
+    if ((unsigned char)*text < 0xcc) /* U+0300 is the first */
+        return 0;
+    int width = kvt_utf8_decode(text, length, &cp);
+    if (width <= 0 || !may_be_marks(step, cp))
+        return 0;
+    struct kvt_normalize_step apart = {.compatible = step->compatible};
+    utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)cp, parts, LONGEST,
+                                                 options_of(&apart), &boundary);
+    if (n < 1 || n > LONGEST)
+        return 0;
+    for (utf8proc_ssize_t i = 0; i < n; i++)
+        if (utf8proc_get_property(parts[i])->combining_class == 0)
+            return 0;
+    for (utf8proc_ssize_t i = 0; i < n; i++) {
+        kvt_grow(&marks->marks, &marks->capacity, marks->count, sizeof *marks->marks);
+        marks->marks[marks->count++] = parts[i];
+    }
+    return (size_t)width;
+}
+
+/* Appends the marks by their combining class, those of one class in the order they have. */
+static void append_ordered(const struct marks *marks, struct kvt_buffer *out)
+{
+    enum { CLASSES = 256 };
+    size_t starts[CLASSES + 1] = {0};
+    utf8proc_int32_t *ordered = kvt_alloc_array(marks->count, sizeof *ordered);
+    for (size_t i = 0; i < marks->count; i++)
+        starts[utf8proc_get_property(marks->marks[i])->combining_class % CLASSES + 1]++;
+    for (size_t i = 1; i <= CLASSES; i++)
+        starts[i] += starts[i - 1];
+    for (size_t i = 0; i < marks->count; i++) {
+        int kind = utf8proc_get_property(marks->marks[i])->combining_class % CLASSES;
+        ordered[starts[kind]++] = marks->marks[i];
+    }
+    for (size_t i = 0; i < marks->count; i++) {
+        char utf8[4];
+        kvt_buffer_append(out, utf8, kvt_utf8_encode((uint32_t)ordered[i], utf8));
+    }
+    free(ordered);
+}
+
+/*
+ * utf8proc orders marks by exchanging neighbours, which takes the square of their number. Long rows
+ * are put in their order here, in linear time; the text means the same, and so has the same normal
+ * form. Returns false, with nothing in `out`, when there is no long row.
+ */
+static bool order_marks(const struct kvt_normalize_step *step, const char *text, size_t length,
+                        struct kvt_buffer *out)
+{
+    enum { MANY = 64 };
+    struct marks marks = {0};
+    size_t copied = 0;
+    for (size_t at = 0; at < length;) {
+        size_t start = at, width;
+        marks.count = 0;
+        while (at < length && (width = add_marks(step, text + at, length - at, &marks)) > 0)
+            at += width;
+        if (marks.count > MANY) {
+            kvt_buffer_append(out, text + copied, start - copied);
+            append_ordered(&marks, out);
+            copied = at;
+        }
+        at += at == start;
+    }
+    if (copied)
+        kvt_buffer_append(out, text + copied, length - copied);
+    free(marks.marks);
+    return copied > 0;
+}
+
 static int normal_stretch(const struct kvt_normalize_step *step, const char *text, size_t length,
                           struct kvt_buffer *out, struct kvt_error *error)
 {
@@ -41,10 +141,14 @@ static int normal_stretch(const struct kvt_normalize_step *step, const char *tex
         return kvt_fail(error, KVT_DATA, "the text is too long to be normalised (%zu bytes)",
                         length);
     utf8proc_uint8_t *result = NULL;
-    unsigned options = UTF8PROC_STABLE | (step->composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
-                       (step->compatible ? UTF8PROC_COMPAT : 0u);
+    struct kvt_buffer ordered = {0};
+    if (order_marks(step, text, length, &ordered)) {
+        text = ordered.data;
+        length = ordered.length;
+    }
     utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length,
-                                         &result, (utf8proc_option_t)options);
+                                         &result, options_of(step));
+    kvt_buffer_free(&ordered);
     if (size < 0)
         return kvt_fail(error, KVT_DATA, "the text cannot be normalised: %s",
                         utf8proc_errmsg(size));

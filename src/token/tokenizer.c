@@ -299,11 +299,20 @@ static int peek(const char *path, char *start, size_t size, size_t *length, stru
     return failed ? kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", path, strerror(errno)) : 0;
 }
 
-/* ranks.tiktoken@llama-3 */
+static bool is_gguf(const char *start, size_t length)
+{
+    return length >= 4 && memcmp(start, "GGUF", 4) == 0;
+}
+
+/* ranks.tiktoken@llama-3, model.gguf@llama-bpe */
 static struct kvt_tokenizer *load_named(const char *path, const char *at, struct kvt_error *error)
 {
-    char *file = kvt_strndup(path, (size_t)(at - path));
-    struct kvt_tokenizer *tokenizer = kvt_tokenizer_from_ranks(file, at + 1, error);
+    char *file = kvt_strndup(path, (size_t)(at - path)), start[8];
+    struct kvt_tokenizer *tokenizer = NULL;
+    size_t length;
+    if (peek(file, start, sizeof start, &length, error) == 0)
+        tokenizer = is_gguf(start, length) ? kvt_tokenizer_from_gguf(file, at + 1, error)
+                                           : kvt_tokenizer_from_ranks(file, at + 1, error);
     free(file);
     return tokenizer;
 }
@@ -317,8 +326,8 @@ struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *err
         return load_named(path, at, error);
     if (peek(path, start, sizeof start, &length, error) != 0)
         return NULL;
-    if (length >= 4 && memcmp(start, "GGUF", 4) == 0)
-        return kvt_tokenizer_from_gguf(path, error);
+    if (is_gguf(start, length))
+        return kvt_tokenizer_from_gguf(path, NULL, error);
     if (start[strspn(start, " \t\r\n")] == '{')
         return kvt_tokenizer_from_json(path, error);
     if (kvt_ranks_recognise(start))
@@ -329,6 +338,11 @@ struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *err
         "tokenizer.model is not read; use the tokenizer.json or the GGUF of the model)",
         path);
     return NULL;
+}
+
+const char *kvt_tokenizer_path(const struct kvt_tokenizer *tokenizer)
+{
+    return tokenizer->path;
 }
 
 int32_t kvt_tokenizer_size(const struct kvt_tokenizer *tokenizer)

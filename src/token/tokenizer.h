@@ -29,9 +29,15 @@ enum {
     KVT_ENCODE_ENDS = 4,     /* fill ends[] */
 };
 
-/* The kind of file is found by its content. NULL and *error on failure. */
+/*
+ * The kind of file is found by its content. Behind a file that does not say how text is split may
+ * stand an @ and the name: of the encoding (rank files), of the pre-tokenizer (a GGUF without one).
+ * NULL and *error on failure.
+ */
 struct kvt_tokenizer *kvt_tokenizer_load(const char *path, struct kvt_error *error);
 void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer); /* NULL is fine */
+/* The file itself. */
+const char *kvt_tokenizer_path(const struct kvt_tokenizer *tokenizer);
 
 /* Appends to *out. Text may hold any bytes, U+0000 included. Returns 0, or -1 and *error. */
 int kvt_tokenizer_encode(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,

@@ -185,6 +185,41 @@ static void test_sweep(const struct kvt_tokenizer *tokenizer, const char *family
     is_int(encoders.n_equal, encoders.n_texts, name);
 }
 
+/* "a" with `count` marks of two classes: alternating, or those of the lower class first. */
+static void marked_text(struct kvt_buffer *text, int count, bool ordered)
+{
+    kvt_buffer_clear(text);
+    kvt_buffer_text(text, "a");
+    for (int i = 0; i < count; i++)
+        append(text, (ordered ? i < count / 2 : i % 2) ? 0x316 : 0x301);
+    kvt_buffer_text(text, "b");
+}
+
+/* Canonical order is linear in the marks: with their square the last would take minutes. */
+static void test_marks(void)
+{
+    struct kvt_error error = {0};
+    struct kvt_tokenizer *tokenizer = kvt_tokenizer_load("test/golden/tokens/qwen2.json", &error);
+    static const int counts[] = {2, 62, 66, 1000, 400000};
+    struct kvt_buffer text = {0};
+    for (size_t i = 0; tokenizer && i < sizeof counts / sizeof *counts; i++) {
+        struct kvt_token_ids ids = {0}, ordered = {0};
+        char name[64];
+        marked_text(&text, counts[i], false);
+        kvt_tokenizer_encode(tokenizer, text.data, text.length, 0, &ids, &error);
+        marked_text(&text, counts[i], true);
+        kvt_tokenizer_encode(tokenizer, text.data, text.length, 0, &ordered, &error);
+        snprintf(name, sizeof name, "NFC of %d marks is that of the ordered ones", counts[i]);
+        ok(ids.count > 2 && ids.count == ordered.count &&
+               memcmp(ids.ids, ordered.ids, ids.count * sizeof *ids.ids) == 0,
+           name);
+        kvt_token_ids_free(&ids);
+        kvt_token_ids_free(&ordered);
+    }
+    kvt_buffer_free(&text);
+    kvt_tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
@@ -200,5 +235,6 @@ int main(void)
         test_sweep(tokenizer, families[i]);
         kvt_tokenizer_free(tokenizer);
     }
+    test_marks();
     return tap_done();
 }

@@ -201,6 +201,21 @@ static void test_refusals(void)
     gguf_save(&writer, path);
     ok(!kvt_tokenizer_load(path, &error) && strstr(error.text, "no-such-pre"),
        "an unknown pre-tokenizer is refused by name");
+    char named[80];
+    start_bytes(&writer, NULL);
+    gguf_save(&writer, path);
+    ok(!kvt_tokenizer_load(path, &error) && strstr(error.text, "@gpt-2"),
+       "without a pre-tokenizer the file is refused, with the remedy");
+    snprintf(named, sizeof named, "%s@gpt-2", path);
+    struct kvt_tokenizer *tokenizer = kvt_tokenizer_load(named, &error);
+    is_text(tokenizer ? encode(tokenizer, "a  a", 0) : error.text, "0 5 10",
+            "named behind the file it loads");
+    is_text(tokenizer ? kvt_tokenizer_path(tokenizer) : "", path, "and knows its file");
+    kvt_tokenizer_free(tokenizer);
+    start_bytes(&writer, "llama-bpe");
+    gguf_save(&writer, path);
+    ok(!kvt_tokenizer_load(named, &error) && strstr(error.text, "llama-bpe"),
+       "a name that is not the file's is refused");
     gguf_string(&writer, "tokenizer.ggml.model", "bert");
     gguf_save(&writer, path);
     ok(!kvt_tokenizer_load(path, &error) && strstr(error.text, "bert"),
