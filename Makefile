@@ -127,6 +127,15 @@ PARITY ?=
 parity: build test-programs ## compare with reference data under PARITY=DIR; skips what is absent
 	$(TEST_ENV) PARITY="$(PARITY)" prove --verbose --exec bash $(sort $(wildcard test/parity/*))
 
+# Hostile answers, golds, tables and lists against the text room, by clang's fuzzer.
+FUZZ_SECONDS ?= 60
+FUZZ_SOURCES := test/fuzz/score.c $(foreach room,text stream core,$(wildcard src/$(room)/*.c)) src/config/schema.c
+$(BUILD)/fuzz-score: $(FUZZ_SOURCES) $(wildcard src/*/*.h) | directories
+	$(call quiet,fuzz)clang $(ALL_CFLAGS) -O1 -fsanitize=fuzzer,address,undefined -o $@ $(FUZZ_SOURCES) -ljansson -lpcre2-8 -lm
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz-score ## the scorer against hostile input for FUZZ_SECONDS=60
+	cd $(BUILD) && ./fuzz-score -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0
+
 # A folder of published predictions as one table: make audit PRED=FOLDER [AUDIT=--format=kvpress]
 PRED ?=
 AUDIT ?=
@@ -138,12 +147,12 @@ audit: build ## published predictions under PRED=DIR: means reproduced, loss, ch
 bench-infer: build test-programs ## kvt-infer beside wrk on one server: rate, CPU per event, time to first token
 	@$(TEST_ENV) scripts/bench-infer
 
-# Reference libraries are looked for in $BENCH_MODULES/node_modules.
-TOKENIZER ?= test/golden/tokens/llama3.json
 .PHONY: bench-score
 bench-score: build ## kvt-score beside the same rules in plain Python and `jq -c .`, on the same lines
 	@$(TEST_ENV) scripts/bench-score
 
+# Reference libraries are looked for in $BENCH_MODULES/node_modules.
+TOKENIZER ?= test/golden/tokens/llama3.json
 .PHONY: bench-tokens
 bench-tokens: test-programs ## token counting beside the reference libraries: TOKENIZER=tokenizer.json
 	$(TEST_ENV) scripts/bench-tokens $(TOKENIZER)
