@@ -408,14 +408,16 @@ jq '.engine.request += {deadline_s: 1.5, max_attempts: 1000, backoff_s: 0.1, bac
 scenario deadline '[.error.type, .telemetry.attempts > 2, .telemetry.attempts < 60, .telemetry.wait_s < 1.5]' '["ENGINE_ERROR",true,true,true]' -c "$scratch/deadline.json" <<'END'
 json 500 {"error":{"message":"boom"}}
 END
+# The connection of the warm-up is kept; the server closes it on the next request, which libcurl sends again.
 script kept-connection-dies.2 <<'END'
+close
+END
+scenario kept-connection-dies "$whole" '["ok","stop",null,2]' --warmup=1 --max-attempts=1 <<'END'
 head 200
 token ok
 finish stop
 END
-scenario kept-connection-dies "$whole" '["ok","stop",null,2]' <<'END'
-close
-END
+is 'kept-connection-dies: attempts are what the server saw' "$(asked kept-connection-dies)" 3
 
 # --- over the context: never asked again, in every server's words ---
 overflow() {
