@@ -339,13 +339,14 @@ static int add_added(struct adding *adding, const json_t *value, struct kvt_erro
     }
     struct kvt_buffer buffers[2] = {{0}};
     const char *text = token.text;
-    if (kvt_tokenizer_normalize(tokenizer, buffers, &text, &token.length, error) != 0)
-        return -1;
-    token.text = (char *)(uintptr_t)text;
-    kvt_added_add(&tokenizer->added_normalized, &token);
+    int status = kvt_tokenizer_normalize(tokenizer, buffers, &text, &token.length, error);
+    if (status == 0) {
+        token.text = (char *)(uintptr_t)text;
+        kvt_added_add(&tokenizer->added_normalized, &token);
+    }
     kvt_buffer_free(&buffers[0]);
     kvt_buffer_free(&buffers[1]);
-    return 0;
+    return status;
 }
 
 int kvt_load_added(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error)

@@ -196,6 +196,18 @@ static inline size_t llama3_like(const char *text, size_t length, size_t at, int
     size_t start = at + ascii_lead(text[at]), end = kvt_letters_end(text, length, start);
     if (end > start)
         return end == length || is_ascii(text[end]) ? end : run_of(text, length, end, KVT_LETTER);
+    if (length - at >= 2 && is_ascii(text[at]) && is_ascii(text[at + 1]) && text[at] != '\'') {
+        uint8_t here = kvt_unicode_flags[(unsigned char)text[at]];
+        uint8_t behind = kvt_unicode_flags[(unsigned char)text[at + 1]];
+        if (here & KVT_NUMBER)
+            return digits(text, length, at, most_digits);
+        if (here & KVT_SPACE) {
+            if (text[at] != ' ' || behind & WORDLIKE)
+                return newline_space_piece(text, length, at, whole_end);
+            at++;
+        }
+        return newlines(text, length, run_without(text, length, at + 1, WORDLIKE));
+    }
     size_t part = contraction(text, length, at, true);
     if (part)
         return at + part;
