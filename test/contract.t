@@ -18,6 +18,12 @@ like "and named" "$(cat "$scratch/.out")" '^stdin:1: bin.dataset_id names a data
 fails 1 "a missing member is found" kvt-lint <<<"${dataset/\"n_examples\":3,/}"
 like "and named" "$(cat "$scratch/.out")" 'dataset without member n_examples'
 fails 1 "a wrong type is found" kvt-lint <<<"${dataset/\"n_examples\":3/\"n_examples\":\"3\"}"
+printf '%s\n' "$dataset" "$record" "$record" >"$scratch/good.jsonl"
+ok "a bin that stands there twice passes" kvt-lint "$scratch/good.jsonl"
+fails 1 "but not with other edges" kvt-lint <<<"$dataset
+$record
+${record/\"token_max\":2/\"token_max\":9}"
+like "and it is named" "$(cat "$scratch/.out")" '^stdin:3: bin.bin_id stands on an earlier line too, with other edges: b0$'
 fails 1 "a kind that is not first is found" kvt-lint <<<'{"x":1,"kind":"foreign"}'
 fails 1 "a torn line is found" kvt-lint <<<'{"kind":"bin",'
 fails 2 "an unknown option is refused" kvt-lint --sectoins=kv

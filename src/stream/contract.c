@@ -296,6 +296,22 @@ static int check_members(const json_t *record, const char *kind, struct kvt_erro
     return 0;
 }
 
+/* A bin that stands there twice has the same edges: those of two imports, each with quantiles of
+ * its own rows, are not the same bins. */
+static int check_edges(struct kvt_contract_state *state, const json_t *bin, const char *key,
+                       struct kvt_error *error)
+{
+    json_t *edges =
+        json_pack("[O, O]", json_object_get(bin, "token_min"), json_object_get(bin, "token_max"));
+    const json_t *before = json_object_get(state->seen, key);
+    int same = !before || json_equal(before, edges);
+    json_object_set_new(state->seen, key, edges);
+    return same ? 0
+                : kvt_fail(error, KVT_DATA,
+                           "bin.bin_id stands on an earlier line too, with other edges: %s",
+                           kvt_json_text(bin, "bin_id", ""));
+}
+
 static int check_references(struct kvt_contract_state *state, const json_t *record,
                             const char *kind, struct kvt_error *error)
 {
@@ -319,6 +335,8 @@ static int check_references(struct kvt_contract_state *state, const json_t *reco
     if (strcmp(kind, "response") == 0 && json_object_get(state->seen, key))
         return kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s",
                         id);
+    if (strcmp(kind, "bin") == 0)
+        return check_edges(state, record, key, error);
     json_object_set_new(state->seen, key, json_true());
     return 0;
 }
