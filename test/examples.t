@@ -26,6 +26,7 @@ for case in "$verdicts"/*/; do
         "$(grep -o 'plots/[a-z_]*\.png' "$case/report.md" | while read -r plot; do [ -s "$case/$plot" ] || echo "$plot"; done)" ""
     is "$name: no file of two megabytes" "$(find "$case" -type f -size +2000000c)" ""
 done
+is "safe is safe" "$(claimed safe)" safe_within
 is "silent is silent" "$(claimed silent)" silent_loss
 is "loud is loud" "$(claimed loud)" failing
 done_testing

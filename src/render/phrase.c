@@ -178,7 +178,7 @@ void kvt_phrase_safe(struct kvt_buffer *out, const struct kvt_arm *arm)
         kvt_buffer_text(out, "The data do not rule out a loss of up to ");
     else
         return; /* a bound on a loss that is there says nothing worth a sentence */
-    kvt_phrase_points(out, safe);
+    kvt_phrase_points(out, ceil(safe * 1000 - 1e-9) / 1000); /* a bound is rounded up */
     kvt_buffer_printf(out, " points at any length tested (%.10g%% confidence).", 100 * (1 - alpha));
 }
 
