@@ -101,7 +101,7 @@ static void flag_lines(struct kvt_report *report)
         if (!kvt_arm_shown(arm))
             continue;
         for (size_t b = 0; b < arm->n_cells; b++)
-            if (kvt_json_get(arm->cells[b].stats, "flags"))
+            if (kvt_json_get(arm->cells[b].stats, "n_cache_known"))
                 measured += fmax(0, kvt_cell_stat(&arm->cells[b], "n_latency"));
         cache_known += kvt_arm_sum(arm, "n_cache_known");
         for (size_t r = 0; r < N; r++) {
