@@ -27,7 +27,8 @@ static inline void kvt_buffer_reserve(struct kvt_buffer *buffer, size_t extra)
 static inline void kvt_buffer_append(struct kvt_buffer *buffer, const void *data, size_t length)
 {
     kvt_buffer_reserve(buffer, length);
-    if (length)
+    if (length) /* cppcheck takes bytes that are written while `length` is computed for unset */
+        /* cppcheck-suppress uninitvar */
         memcpy(buffer->data + buffer->length, data, length);
     buffer->length += length;
     buffer->data[buffer->length] = '\0';

@@ -28,5 +28,6 @@ size_t kvt_number_format(double value, char text[KVT_NUMBER_SIZE])
 void kvt_number_append(struct kvt_buffer *out, double value)
 {
     char text[KVT_NUMBER_SIZE];
-    kvt_buffer_append(out, text, kvt_number_format(value, text));
+    size_t length = kvt_number_format(value, text);
+    kvt_buffer_append(out, text, length);
 }

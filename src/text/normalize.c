@@ -54,8 +54,9 @@ static bool is_article(uint32_t word, size_t length)
     static const unsigned char masks[5][4] = {
         {0}, {255}, {255, 255}, {255, 255, 255}, {255, 255, 255, 255}};
     word &= first_four((const char *)masks[length < 4 ? length : 4]);
-    return (word == first_four("a\0\0")) | (word == first_four("an\0")) |
-           (word == first_four("the"));
+    int a = word == first_four("a\0\0"), an = word == first_four("an\0");
+    int the = word == first_four("the");
+    return (a | an | the) != 0;
 }
 
 static void end_token(struct builder *builder)
