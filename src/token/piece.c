@@ -11,7 +11,7 @@ enum {
     LONG_KEY = 63,
     LONG_IDS = 8,
     LONG_PIECE = 192,  /* bytes from which on the linear way pays, whatever it takes to prepare */
-    MANY_PIECES = 256, /* pieces of more than KVT_MERGE_SHORT bytes after which it pays for all */
+    MANY_PIECES = 256, /* pieces of more than KVT_SHORT bytes after which it pays for them all */
 };
 
 struct kvt_cached_long {
@@ -254,9 +254,9 @@ static bool encode_short(struct kvt_piece_encoder *encoder, const char *text, si
 
 static bool is_long(struct kvt_piece_encoder *encoder, size_t length)
 {
-    if (length > KVT_MERGE_SHORT && encoder->n_middling < MANY_PIECES)
+    if (length > KVT_SHORT && encoder->n_middling < MANY_PIECES)
         encoder->n_middling++;
-    return length >= LONG_PIECE || (length > KVT_MERGE_SHORT && encoder->n_middling == MANY_PIECES);
+    return length >= LONG_PIECE || (length > KVT_SHORT && encoder->n_middling == MANY_PIECES);
 }
 
 static int encode_merged(struct kvt_piece_encoder *encoder, const char *text, size_t length)
@@ -274,9 +274,9 @@ static int encode_merged(struct kvt_piece_encoder *encoder, const char *text, si
             return 0;
         }
     }
-    if (!encoder->ends && encode_short(encoder, text, length))
-        return 0;
     if (!encoder->ends && is_long(encoder, length) && encode_long(encoder, text, length))
+        return 0;
+    if (!encoder->ends && encode_short(encoder, text, length))
         return 0;
     if (push(encoder, text, length) != 0)
         return -1;

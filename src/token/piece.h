@@ -20,7 +20,7 @@ struct kvt_piece_encoder {
     struct kvt_error *error;
     struct kvt_merge_work work;
     struct kvt_long_work long_work;
-    unsigned n_middling;    /* pieces seen that are too long for a scan, counted up to a limit */
+    unsigned n_middling;    /* pieces seen that are longer than most, counted up to a limit */
     struct kvt_cache cache; /* made by kvt_piece_use_cache */
     struct kvt_cached_long *long_cache;
 };
