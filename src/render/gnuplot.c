@@ -70,6 +70,8 @@ static void describe_study(struct kvt_buffer *out, const struct kvt_study *study
     for (size_t i = 0; i < study->n_arms; i++) {
         const struct kvt_arm *arm = study->arms[i];
         double least, most;
+        if (!kvt_arm_shown(arm)) /* a second full-cache run may be a sample */
+            continue;
         if (!arm->reference && !after)
             after = kvt_json_text(arm->run, "kv.compress_after", NULL);
         kvt_arm_range(arm, "n", &least, &most);

@@ -9,7 +9,7 @@ static bool is_compared(const struct kvt_arm *arm)
     return !arm->reference && !arm->control;
 }
 
-/* bin, lost %, gained %, net loss with its interval, simultaneous bound; all in points */
+/* bin, lost %, gained %, net loss with its interval, upper bound of the bin; all in points */
 static void data_block(struct kvt_buffer *out, const struct kvt_study *study,
                        const struct kvt_arm *arm, size_t slot, double alpha)
 {
@@ -25,7 +25,7 @@ static void data_block(struct kvt_buffer *out, const struct kvt_study *study,
         kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_mean"));
         kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_ci_high"));
         kvt_gnuplot_number(out, -100 * kvt_cell_pair(cell, "delta_ci_low"));
-        kvt_gnuplot_number(out, 100 * kvt_cell_pair(cell, "loss_upper"));
+        kvt_gnuplot_number(out, 100 * kvt_cell_pair(cell, "loss_upper_each"));
         kvt_buffer_text(out, p <= alpha ? " \"\xe2\x9c\xb1\"\n" : " \"\"\n"); /* heavy asterisk */
     }
     kvt_buffer_text(out, "EOD\n");
@@ -41,7 +41,7 @@ static void find_range(const struct kvt_study *study, double *low, double *high)
         for (size_t b = 0; is_compared(arm) && b < arm->n_cells; b++) {
             const struct kvt_cell *cell = &arm->cells[b];
             double n = kvt_cell_pair(cell, "n_pairs");
-            *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss_upper"));
+            *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss_upper_each"));
             *high = fmax(*high, -100 * kvt_cell_pair(cell, "delta_ci_low"));
             *low = fmin(*low, -100 * kvt_cell_pair(cell, "delta_ci_high"));
             if (n > 0) {
@@ -84,7 +84,7 @@ static void key_entries(struct kvt_key *key, double delta)
     kvt_key_add(key, "boxes fillstyle solid 1 noborder lc rgb '#E8A27A'", "score fell");
     kvt_key_add(key, "boxes fillstyle solid 1 noborder lc rgb '#8FCFBB'", "score rose");
     kvt_key_add(key, "yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb '#000000'", "mean loss, 95% interval");
-    kvt_key_add(key, "lines lw 2.2 lc rgb '#0072B2'", "upper bound, all bins");
+    kvt_key_add(key, "lines lw 2.2 lc rgb '#0072B2'", "upper bound, 95%");
     snprintf(text, sizeof text, "safe below (%.10g points)", 100 * delta);
     if (!isnan(delta))
         kvt_key_add(key, "lines dashtype 2 lw 1.2 lc rgb '#7F3F98'", text);

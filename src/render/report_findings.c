@@ -49,10 +49,10 @@ static void loss_finding(struct kvt_report *report, const struct kvt_arm *arm, d
     if (worst < 0) {
         double widest = 0;
         for (size_t b = 0; b < arm->n_cells; b++)
-            widest = fmax(widest, kvt_cell_pair(&arm->cells[b], "loss_upper"));
+            widest = fmax(widest, kvt_cell_pair(&arm->cells[b], "loss_upper_each"));
         kvt_buffer_text(out,
                         "no loss is confirmed in any bin; the data leave room for one of up to ");
-        kvt_phrase_points(out, widest);
+        kvt_phrase_points(out, ceil(widest * 1000 - 1e-9) / 1000);
         kvt_buffer_text(out, " points in the bin where they say least.\n");
         return;
     }

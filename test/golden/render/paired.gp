@@ -14,18 +14,18 @@ set label 1 'Answers lost and gained against the full cache' at screen 0.0140,sc
 set label 2 'recall · snapkv, compressed after the question · task recall · n = 8 per bin and budget' at screen 0.0140,screen 0.8986 left noenhanced font 'DejaVu Sans,9.5' textcolor rgb '#555555'
 set label 3 'Bars: share of the entries. ✱: loss confirmed, corrected over bins and budgets.' at screen 0.0140,screen 0.0248 left noenhanced font 'DejaVu Sans,8.5' textcolor rgb '#555555'
 $paired_0 << EOD
-1 12.5 -0 12.5 -23.376984 43.376984 58.9942002 ""
-2 12.5 -0 12.5 -23.376984 43.376984 58.9942002 ""
-3 25 -0 25 -17.1877019 57.1877019 70.6769526 ""
-4 25 -0 25 -17.1877019 57.1877019 70.6769526 ""
-5 25 -0 25 -17.1877019 57.1877019 70.6769526 ""
+1 12.5 -0 12.5 -23.376984 43.376984 47.0679409 ""
+2 12.5 -0 12.5 -23.376984 43.376984 47.0679409 ""
+3 25 -0 25 -17.1877019 57.1877019 59.9689389 ""
+4 25 -0 25 -17.1877019 57.1877019 59.9689389 ""
+5 25 -0 25 -17.1877019 57.1877019 59.9689389 ""
 EOD
 $paired_1 << EOD
-1 12.5 -0 12.5 -23.376984 43.376984 58.9942002 ""
-2 12.5 -0 12.5 -23.376984 43.376984 58.9942002 ""
-3 37.5 -0 37.5 -9.68624594 69.6862459 80.1797872 ""
-4 25 -0 25 -17.1877019 57.1877019 70.6769526 ""
-5 25 -0 25 -17.1877019 57.1877019 70.6769526 ""
+1 12.5 -0 12.5 -23.376984 43.376984 47.0679409 ""
+2 12.5 -0 12.5 -23.376984 43.376984 47.0679409 ""
+3 37.5 -0 37.5 -9.68624594 69.6862459 71.0759183 ""
+4 25 -0 25 -17.1877019 57.1877019 59.9689389 ""
+5 25 -0 25 -17.1877019 57.1877019 59.9689389 ""
 EOD
 set lmargin at screen 0.0047
 set rmargin at screen 0.9953
@@ -40,7 +40,7 @@ plot [0:1] [0:1] -1 notitle, \
   keyentry with boxes fillstyle solid 1 noborder lc rgb '#E8A27A' title 'score fell' noenhanced, \
   keyentry with boxes fillstyle solid 1 noborder lc rgb '#8FCFBB' title 'score rose' noenhanced, \
   keyentry with yerrorbars pt 13 ps 1.2 lw 1.6 lc rgb '#000000' title 'mean loss, 95% interval' noenhanced, \
-  keyentry with lines lw 2.2 lc rgb '#0072B2' title 'upper bound, all bins' noenhanced, \
+  keyentry with lines lw 2.2 lc rgb '#0072B2' title 'upper bound, 95%' noenhanced, \
   keyentry with lines dashtype 2 lw 1.2 lc rgb '#7F3F98' title 'safe below (10 points)' noenhanced
 unset key
 unset label 1
@@ -50,7 +50,7 @@ set border 3 lc rgb '#444444' lw 0.8
 set xtics nomirror out scale 0.6 textcolor rgb '#222222'
 set ytics nomirror out scale 0.6 textcolor rgb '#222222'
 set grid ytics lt 1 lc rgb '#E3E3E3' lw 0.7
-set yrange [-30:90]
+set yrange [-30:80]
 set border 2
 set lmargin at screen 0.0837
 set rmargin at screen 0.5209
