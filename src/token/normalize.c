@@ -182,6 +182,35 @@ static int normal_form(const struct kvt_normalize_step *step, const char *text, 
     return done < length ? normal_stretch(step, text + done, length - done, out, error) : 0;
 }
 
+/*
+ * NFC of a text that is mostly below U+0300. Characters there are in that form and join with
+ * nothing before them, so only those above are looked at, each row of them with the one before it.
+ */
+static int composed_form(const struct kvt_normalize_step *step, const char *text, size_t length,
+                         struct kvt_buffer *out, struct kvt_error *error)
+{
+    enum { ABOVE = 0xcc }; /* first byte of U+0300 */
+    size_t copied = 0;
+    for (size_t at = 0; at < length;) {
+        size_t start = at;
+        if ((unsigned char)text[at] < ABOVE) {
+            at++;
+            continue;
+        }
+        while (start > copied && (start == at || ((unsigned char)text[start] & 0xc0) == 0x80))
+            start--;
+        while (at < length && (unsigned char)text[at] >= 0x80 &&
+               ((unsigned char)text[at] < 0xc0 || (unsigned char)text[at] >= ABOVE))
+            at++;
+        kvt_buffer_append(out, text + copied, start - copied);
+        if (normal_form(step, text + start, at - start, out, error) != 0)
+            return -1;
+        copied = at;
+    }
+    kvt_buffer_append(out, text + copied, length - copied);
+    return 0;
+}
+
 static void lower(const char *text, size_t length, struct kvt_buffer *out)
 {
     for (size_t at = 0; at < length;) {
@@ -244,7 +273,8 @@ static int run_step(const struct kvt_normalize_step *step, const char *text, siz
 {
     switch (step->kind) {
     case KVT_NORMALIZE_FORM:
-        return normal_form(step, text, length, out, error);
+        return (step->composed && !step->compatible ? composed_form
+                                                    : normal_form)(step, text, length, out, error);
     case KVT_NORMALIZE_LOWER:
         lower(text, length, out);
         return 0;
