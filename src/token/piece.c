@@ -407,6 +407,7 @@ static int count_row(struct kvt_piece_encoder *encoder, const char *text, size_t
     }
     encoder->count += tokens;
     for (size_t i = 0; i < n_new; i++) {
+        /* cppcheck-suppress uninitvar ; the first n_new are set above */
         start = new[i] ? ends[new[i] - 1] : at;
         if (kvt_piece_encode(encoder, text + start, ends[new[i]] - start, length - start) != 0)
             return -1;
