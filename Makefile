@@ -67,6 +67,7 @@ $(foreach set,baseline avx2 avx512,$(eval CFLAGS_engine/kernels_$(set) := $(KERN
 EXISTING := $(foreach p,$(PROGRAMS),$(if $(wildcard src/$(p).c),$(p)))
 UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 HELPERS := $(patsubst test/helpers/%.c,%,$(wildcard test/helpers/*.c))
+PRELOADS := $(patsubst test/preload/%.c,%,$(wildcard test/preload/*.c))
 
 .PHONY: build help
 build: $(addprefix $(BIN)/,$(EXISTING)) ## every program, into bin/
@@ -97,10 +98,13 @@ $(BUILD)/test/%: test/unit/%.c test/unit/tap.h $(ALL_ROOM_LIBS) | directories
 	$(call quiet,test)$(CC) $(ALL_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
 $(BUILD)/helpers/%: test/helpers/%.c $(ALL_ROOM_LIBS) | directories
 	$(call quiet,test)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ALL_ROOM_LIBS) $(LDLIBS_ALL)
+# Stand-ins for calls of the C library, for LD_PRELOAD; never sanitized, they are loaded before the sanitizer.
+$(BUILD)/preload/%.so: test/preload/%.c | directories
+	$(call quiet,test)$(CC) -std=c11 -D_DEFAULT_SOURCE -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Wconversion -fPIC -shared -o $@ $<
 
 .PHONY: directories
 directories:
-	@mkdir -p $(BIN) $(BUILD)/test $(BUILD)/helpers $(addprefix $(BUILD)/,$(ROOMS))
+	@mkdir -p $(BIN) $(BUILD)/test $(BUILD)/helpers $(BUILD)/preload $(addprefix $(BUILD)/,$(ROOMS))
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
@@ -109,7 +113,7 @@ directories:
 TEST_ENV := KVT_BIN="$(CURDIR)/$(BIN)" KVT_BUILD="$(CURDIR)/$(BUILD)"
 UNIT_PROGRAMS := $(addprefix $(BUILD)/test/,$(UNIT_TESTS))
 
-test-programs: $(UNIT_PROGRAMS) $(addprefix $(BUILD)/helpers/,$(HELPERS))
+test-programs: $(UNIT_PROGRAMS) $(addprefix $(BUILD)/helpers/,$(HELPERS)) $(PRELOADS:%=$(BUILD)/preload/%.so)
 
 unit: test-programs ## unit tests of the rooms
 	$(TEST_ENV) prove --exec '' $(UNIT_PROGRAMS)

@@ -37,6 +37,7 @@ timeless() {
 }
 
 echo 'answer honest' | script honest
+echo 'answer unsafe' | script unsafe
 
 # --- order ---
 run honest
@@ -189,6 +190,15 @@ run honest --journal "$journal"
 ok 'a finished run is shown again byte for byte' cmp "$scratch/fresh" "$scratch/stream"
 is 'and nothing is asked' "$(asked honest)" 48
 like 'which the summary says' "$(cat "$scratch/messages")" '12 entries at 4 runs: 0 asked, 48 from the journal'
+SYNCED=$scratch/synced LD_PRELOAD=$KVT_BUILD/preload/failing_sync.so ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/unsafe" --journal "$scratch/unsafe" "$scratch/entries" \
+    >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+is 'a journal that cannot be synced stops the stage' "$code" 3
+like 'which says why' "$(cat "$scratch/messages")" 'cannot sync the journal .*unsafe: Input/output error'
+shown=$(grep -c '"kind":"response"' "$scratch/stream")
+safe=$(head -c "$(cat "$scratch/synced")" "$scratch/unsafe" | grep -c '"kind":"response"')
+ok 'answers had come' test "$(grep -c '"kind":"response"' "$scratch/unsafe")" -gt "$safe"
+ok 'and none was shown that was not on disk' test "$shown" -le "$safe"
 mock_real=$mock
 mock=http://127.0.0.1:1
 run honest --journal "$journal" --offline

@@ -346,6 +346,16 @@ uint64_t kvt_journal_synced(struct kvt_journal *journal)
     return synced;
 }
 
+int kvt_journal_check(struct kvt_journal *journal, struct kvt_error *error)
+{
+    if (journal->descriptor < 0)
+        return 0;
+    pthread_mutex_lock(&journal->lock);
+    int number = journal->sync_errno;
+    pthread_mutex_unlock(&journal->lock);
+    return number ? sync_failed(journal, number, error) : 0;
+}
+
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error)
 {
     if (kvt_journal_start_sync(journal, error) != 0)

@@ -70,6 +70,8 @@ int kvt_journal_start_sync(struct kvt_journal *journal, struct kvt_error *error)
 void kvt_journal_on_sync(struct kvt_journal *journal, void (*wake)(void *context), void *context);
 /* The offset up to which all is on disk. */
 uint64_t kvt_journal_synced(struct kvt_journal *journal);
+/* Returns -1 once a sync has failed: nothing further will ever be on disk. */
+int kvt_journal_check(struct kvt_journal *journal, struct kvt_error *error);
 /* Syncs and waits. */
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error);
 int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error);

@@ -428,6 +428,9 @@ static int emit_ready(struct kvt_window *window, struct kvt_error *error)
     if (window->unsynced && kvt_journal_start_sync(window->journal, error) != 0)
         return -1;
     window->unsynced = false;
+    /* What waits for a sync that has failed would wait for ever. */
+    if (kvt_journal_check(window->journal, error) != 0)
+        return -1;
     bool emitted = false;
     while (window->first && emit_item(window, window->first)) {
         struct kvt_item *item = window->first;
