@@ -34,9 +34,9 @@ BASE_URL=$server/s/ignores/v1 fails 2 "a server that ignores the budget stops th
     experiment "$scratch/ignores" "$scratch/mini.json" run
 like "in one line that says so" "$(cat "$scratch/.err")" 'contradicted'
 
-# One endpoint per budget, nothing in the body: it runs, and says that nothing is proven.
+# The same settings with one endpoint per budget: it runs, and says that nothing is proven.
 name="m\`touch $scratch/pwned\`\"'\$(touch $scratch/pwned)"
-jq --arg url "$server/s" --arg name "$name" '.engine.extra_body = {} | .dataset.n_per_bin = 5 | .model.name = $name
+jq --arg url "$server/s" --arg name "$name" '.dataset.n_per_bin = 5 | .model.name = $name
     | .engine.endpoints = {"1": ($url + "/ignores/v1"), "0.5": ($url + "/half/v1"), "0.2": ($url + "/fifth/v1")}' "$scratch/mini.json" >"$scratch/endpoints.json"
 BASE_URL=$server/s/ignores/v1 ok "with endpoints per budget the recipe runs" \
     experiment "$scratch/endpoints" "$scratch/endpoints.json" experiment

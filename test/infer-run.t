@@ -381,6 +381,9 @@ is 'endpoints per budget cannot be starved: nothing is proven, nothing refuted' 
 like 'which is said' "$(cat "$scratch/messages")" 'unproven .*0/3 smallest-budget answers changed'
 kvt-infer -c "$scratch/ends.json" "$scratch/entries" >"$scratch/stream" 2>/dev/null
 is 'their rows are unproven' "$(applied)" '0.2:unproven 0.5:unproven 1:unproven '
+jq '.engine.endpoints = $ends[0].engine.endpoints' --slurpfile ends "$scratch/ends.json" "$scratch/grid.json" >"$scratch/both.json"
+kvt-infer -c "$scratch/both.json" --probe "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
+is 'nor do fields that a server of one budget ignores' "$code $(applied)" '0 0.2:unproven 0.5:unproven 1:unproven '
 jq '.engine.extra_body = {}' "$scratch/grid.json" >"$scratch/none.json"
 kvt-infer -c "$scratch/none.json" -u "$mock/s/honest" "$scratch/entries" >/dev/null 2>"$scratch/messages" && code=0 || code=$?
 is 'budgets that do not travel are refused' "$code" 2

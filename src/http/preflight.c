@@ -452,8 +452,12 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
             compare(&starved, &asked[i][FULL], &asked[i][column]);
         }
         preflight->evidence = weigh(&noise, &starved);
-        /* A mild budget may leave answers as they are; only starvation must show. */
-        if (!grid->per_request && preflight->evidence == KVT_EVIDENCE_UNCHANGED)
+        /*
+         * A mild budget may leave answers as they are; only starvation must show, and only where
+         * the request alone tells budgets apart: a server of one budget need not know the fields.
+         */
+        bool own_server = smallest_of(grid)->endpoint != reference_of(grid)->endpoint;
+        if ((!grid->per_request || own_server) && preflight->evidence == KVT_EVIDENCE_UNCHANGED)
             preflight->evidence = KVT_EVIDENCE_NONE;
         const struct question(*seen)[N_ASKED] = (const struct question(*)[N_ASKED])asked;
         double kept = kept_share(seen, n, SMALLEST, pointers);
