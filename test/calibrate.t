@@ -26,4 +26,9 @@ kinds=$("$root/scripts/calibration-table" one.tsv | grep '^| loss')
 like "cells are counted" "$kinds" '^\| loss \| budget without effect, every world \| 3 \|.*\| 0 \|$'
 awk -F'\t' -v OFS='\t' 'NR > 1 && $1 == "perfect" { $5 = 400; $16 = 9 } { print }' one.tsv >false.tsv
 like "and those with too many false claims" "$("$root/scripts/calibration-table" false.tsv | grep '^| loss')" 'every world \| 3 \|.*\| 2 \|$'
+
+# Failures take right answers and those that noise made right: what is left of noise is no silent loss.
+CASES="line-100 100 --churn 0.05" FAST=1 "$root/scripts/calibrate" 50 71 >one.tsv
+is "failures that strike noise's gains make no silent loss" "$(awk "BEGIN { print $(column line-100 100 silent_part) <= 4 }")" 1
+is "though every data set shows the failures" "$(column line-100 100 lift)" 100
 done_testing

@@ -36,6 +36,9 @@ is "mean and count" "$(pick bin_stats half 0 '[.n,.n_scored,.acc_mean,.fail_rate
 is "Wilson interval of 3/5" "$(pick bin_stats half 0 '[.acc_ci_low,.acc_ci_high]' hand.out | rounded)" '[0.2307242813,0.8823792258]'
 is "sd, ddof 1" "$(pick bin_stats half 0 .acc_std hand.out | rounded)" 0.5477225575
 is "discordant pairs, exact p 1/2 + 1/8..." "$(pick pair_stats half 0 '[.loss.n10,.loss.n01,.loss.n_tied,.loss.p_raw,.lift.n10,.lift.n01,.lift.p_raw]' hand.out)" '[2,1,2,0.5,1,0,0.5]'
+# Of the score of answers that did not fail a quarter was struck: a silent difference is a loss in 1 of 1.75.
+is "silent losses are held against the gains that failures left" "$(pick pair_stats half 0 '[.silent.n10,.silent.n01,.silent.chance,.silent.p_raw]' hand.out | rounded)" '[1,1,0.5714285714,0.8163265306]'
+is "the order takes them at even chance" "$(kvt-transition hand.jsonl | jq -c 'select(.kind == "transition") | .rationale.order.silent_p_adj')" '[0.75]'
 is "delta and retention" "$(pick pair_stats half 0 '[.delta_mean,.retention]' hand.out | rounded)" '[-0.2,0.75]'
 is "p95 needs 60 values" "$(pick bin_stats half 0 '[.lat_p50,.lat_p95,.mem_p95,.mem_max,.mem_source]' hand.out)" '[0.2,null,null,1000,"reported"]'
 is "attribution: one of two lost answers failed" "$(pick pair_stats half 0 '[.attribution.drop,.attribution.drop_failures_right]' hand.out | rounded)" '[0.2,0]'

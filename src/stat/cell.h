@@ -31,7 +31,8 @@ enum kvt_test_method { KVT_TEST_SIGN, KVT_TEST_FLIP, KVT_TEST_CLUSTER_FLIP };
 struct kvt_test {
     long n10, n01;
     double p_raw, p_adj;
-    double floor; /* smallest p the test could give */
+    double chance; /* of a discordant unit to point the tested way if nothing is at work */
+    double floor;  /* smallest p the test could give */
     enum kvt_test_method method;
 };
 
@@ -64,6 +65,7 @@ struct kvt_cell {
     double ref_fail, run_fail;
     double loss_upper, loss_upper_each; /* Gaffke at alpha/bins and at alpha */
     struct kvt_test loss, lift, silent, churn;
+    struct kvt_test silent_even;      /* silent at even chance: where it sets in, for the order */
     size_t n_changed, n_text_changed; /* scored spans, whole texts that differ */
     size_t floor_n, floor_changed;
     double retention;
@@ -111,7 +113,9 @@ void kvt_cells_make(const struct kvt_pairs *pairs, const struct kvt_procedure *p
                     const char *name, struct kvt_cells *cells);
 void kvt_cells_free(struct kvt_cells *cells);
 
-/* Adjusted p-values of every family in list[0..n): loss, lift, silent, churn, retained, collapsed.
+/*
+ * Adjusted p-values of every family in list[0..n): loss, lift, silent, churn, silent at even
+ * chance, retained, collapsed.
  */
 void kvt_cells_adjust(struct kvt_cells *list, size_t n, const struct kvt_procedure *procedure);
 

@@ -15,15 +15,17 @@ struct family {
     struct kvt_cells **owners; /* whose overall tests belong to the family */
 };
 
+enum { TESTS = 5 };
+
 static struct kvt_test *test_of(struct kvt_cell *cell, int which)
 {
-    struct kvt_test *tests[] = {&cell->loss, &cell->lift, &cell->silent, &cell->churn};
+    struct kvt_test *tests[TESTS] = {&cell->loss, &cell->lift, &cell->silent, &cell->churn,
+                                     &cell->silent_even};
     return tests[which];
 }
 
 static void adjust_tests(struct family *family, int which)
 {
-    double chance = which == 3 ? 1 / 3.0 : 0.5;
     size_t n = 0;
     for (size_t i = 0; i < family->n; i++)
         family->tests[n++] = test_of(family->places[i], which);
@@ -32,10 +34,13 @@ static void adjust_tests(struct family *family, int which)
     for (size_t i = 0; i < n; i++) {
         const struct kvt_test *test = family->tests[i];
         bool sign = test->method == KVT_TEST_SIGN && !isnan(test->p_raw);
-        family->cells[i] = sign ? (struct kvt_family_cell){test->n10, test->n10 + test->n01, 0, 0}
-                                : (struct kvt_family_cell){0, -1, test->p_raw, test->floor};
+        family->cells[i] =
+            sign ? (struct kvt_family_cell){.x = test->n10,
+                                            .m = test->n10 + test->n01,
+                                            .chance = test->chance}
+                 : (struct kvt_family_cell){.m = -1, .p = test->p_raw, .floor = test->floor};
     }
-    kvt_family_step_down(family->cells, n, chance, NULL, family->adjusted);
+    kvt_family_step_down(family->cells, n, NULL, family->adjusted);
     for (size_t i = 0; i < n; i++)
         family->tests[i]->p_adj = family->adjusted[i];
 }
@@ -69,7 +74,7 @@ static void adjust_family(struct kvt_cells *list, size_t n, size_t from, bool al
         for (size_t b = 0; b < list[i].count; b++)
             family.places[family.n++] = &list[i].items[b];
     }
-    for (int which = 0; which < 4; which++)
+    for (int which = 0; which < TESTS; which++)
         adjust_tests(&family, which);
     adjust_retention(&family, false);
     adjust_retention(&family, true);
@@ -91,7 +96,7 @@ void kvt_cells_adjust(struct kvt_cells *list, size_t n, const struct kvt_procedu
             struct kvt_cell *cell = &list[i].items[b];
             cell->order.loss_p = cell->loss.p_adj;
             cell->order.lift_p = cell->lift.p_adj;
-            cell->order.silent_p = cell->silent.p_adj;
+            cell->order.silent_p = cell->silent_even.p_adj;
         }
     }
 }

@@ -21,11 +21,11 @@ static int by_p(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-double kvt_family_binomial_p(struct kvt_family_cell cell, double chance)
+double kvt_family_binomial_p(struct kvt_family_cell cell)
 {
     if (cell.m < 0)
         return cell.p;
-    return cell.m > 0 ? kvt_distribution_binomial_upper(cell.x, cell.m, chance) : 1;
+    return cell.m > 0 ? kvt_distribution_binomial_upper(cell.x, cell.m, cell.chance) : 1;
 }
 
 /* tails[k] = P(Bin(m, chance) >= k), summed from the small end; NULL when m is too large for a
@@ -45,8 +45,7 @@ static double *tail_table(long m, double chance)
 }
 
 /* The largest attainable tail probability <= p of a cell, 0 if none. */
-static double attainable(const struct kvt_family_cell *cell, double chance, const double *tails,
-                         double p)
+static double attainable(const struct kvt_family_cell *cell, const double *tails, double p)
 {
     double limit = p * (1 + 1e-9);
     long m = cell->m;
@@ -57,7 +56,8 @@ static double attainable(const struct kvt_family_cell *cell, double chance, cons
         return 1;
     while (high - low > 1) {
         long middle = low + (high - low) / 2;
-        double tail = tails ? tails[middle] : kvt_distribution_binomial_upper(middle, m, chance);
+        double tail =
+            tails ? tails[middle] : kvt_distribution_binomial_upper(middle, m, cell->chance);
         if (tail <= limit)
             high = middle;
         else
@@ -65,18 +65,18 @@ static double attainable(const struct kvt_family_cell *cell, double chance, cons
     }
     if (high > m)
         return 0;
-    return tails ? tails[high] : kvt_distribution_binomial_upper(high, m, chance);
+    return tails ? tails[high] : kvt_distribution_binomial_upper(high, m, cell->chance);
 }
 
-void kvt_family_step_down(const struct kvt_family_cell *cells, size_t n, double chance, double *raw,
+void kvt_family_step_down(const struct kvt_family_cell *cells, size_t n, double *raw,
                           double *adjusted)
 {
     struct indexed *order = kvt_alloc_array(n, sizeof *order);
     double **tails = kvt_alloc_array(n, sizeof *tails);
     size_t size = 0;
     for (size_t i = 0; i < n; i++) {
-        double p = kvt_family_binomial_p(cells[i], chance);
-        tails[i] = tail_table(cells[i].m, chance);
+        double p = kvt_family_binomial_p(cells[i]);
+        tails[i] = tail_table(cells[i].m, cells[i].chance);
         adjusted[i] = p;
         if (raw)
             raw[i] = p;
@@ -88,7 +88,7 @@ void kvt_family_step_down(const struct kvt_family_cell *cells, size_t n, double 
     for (size_t j = 0; j < size; j++) {
         double sum = 0;
         for (size_t i = j; i < size && sum < 1; i++)
-            sum += attainable(&cells[order[i].index], chance, tails[order[i].index], order[j].p);
+            sum += attainable(&cells[order[i].index], tails[order[i].index], order[j].p);
         running = fmax(running, fmin(1, sum));
         adjusted[order[j].index] = running;
     }

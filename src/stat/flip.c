@@ -89,18 +89,23 @@ static double *signed_sums(const double *sizes, size_t n, size_t chunks)
 }
 
 /* Sum over every sign pattern of n <= KVT_FLIP_EXACT <= 2 * CHUNK sizes. */
-static double exact_p(const double *sizes, size_t n, double observed, double tolerance)
+static double exact_p(const double *sizes, size_t n, double chance, double observed,
+                      double tolerance)
 {
-    size_t patterns = (size_t)1 << n, reached = 0;
+    size_t patterns = (size_t)1 << n;
+    double reached = 0, weights[KVT_FLIP_EXACT + 1]; /* of a pattern, by its number of bits */
+    for (size_t bits = 0; bits <= n; bits++)
+        weights[bits] = pow(chance, (double)bits) * pow(1 - chance, (double)(n - bits));
     double *table = signed_sums(sizes, n, (n + CHUNK - 1) / CHUNK);
     for (size_t pattern = 0; pattern < patterns; pattern++) {
         double sum = table[pattern % PATTERNS];
         if (n > CHUNK)
             sum += table[PATTERNS + pattern / PATTERNS];
-        reached += sum >= observed - tolerance;
+        if (sum >= observed - tolerance)
+            reached += weights[popcount(pattern)];
     }
     free(table);
-    return (double)reached / (double)patterns;
+    return fmin(1, reached);
 }
 
 /* `flips` random patterns; each takes n coins, one a size. */
@@ -123,7 +128,25 @@ static double sampled_p(const double *sizes, size_t n, double observed, double t
     return (1 + (double)reached) / ((double)flips + 1);
 }
 
-double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t flips)
+/* The same where heads come by `chance`, in steps of 2^-32: one size at a time. */
+static double sampled_biased_p(const double *sizes, size_t n, double chance, double observed,
+                               double tolerance, struct kvt_random *random, size_t flips)
+{
+    size_t reached = 0;
+    uint64_t limit = (uint64_t)ceil(ldexp(chance, 32));
+    for (size_t f = 0; f < flips; f++) {
+        double sum = 0;
+        uint64_t word = 0;
+        for (size_t i = 0; i < n; i++) {
+            word = i % 2 ? word >> 32 : kvt_random_next(random);
+            sum += (word & UINT32_MAX) < limit ? sizes[i] : -sizes[i];
+        }
+        reached += sum >= observed - tolerance;
+    }
+    return (1 + (double)reached) / ((double)flips + 1);
+}
+
+double kvt_flip_p(const double *d, size_t n, double chance, struct kvt_random *random, size_t flips)
 {
     double *sizes = kvt_alloc_array(n, sizeof *sizes);
     size_t m = 0;
@@ -142,18 +165,23 @@ double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t f
     }
     double p = 1, tolerance = 1e-9 * total;
     if (m > 0 && sizes[0] - sizes[m - 1] <= 1e-12)
-        p = kvt_distribution_binomial_upper(positive, (long)m, 0.5);
+        p = kvt_distribution_binomial_upper(positive, (long)m, chance);
     else if (m > 0 && m <= KVT_FLIP_EXACT)
-        p = exact_p(sizes, m, observed, tolerance);
+        p = exact_p(sizes, m, chance, observed, tolerance);
+    else if (m > 0 && chance >= 1)
+        p = 1;
     else if (m > KVT_FLIP_NORMAL)
-        p = kvt_distribution_normal_cdf(-observed / sqrt(square));
+        p = kvt_distribution_normal_cdf((total * (2 * chance - 1) - observed) /
+                                        sqrt(4 * chance * (1 - chance) * square));
+    else if (m > 0 && chance > 0.5)
+        p = sampled_biased_p(sizes, m, chance, observed, tolerance, random, flips);
     else if (m > 0)
         p = sampled_p(sizes, m, observed, tolerance, random, flips);
     free(sizes);
     return p;
 }
 
-double kvt_flip_floor(const double *d, size_t n, size_t flips)
+double kvt_flip_floor(const double *d, size_t n, double chance, size_t flips)
 {
     double smallest = INFINITY, largest = 0;
     int m = 0;
@@ -166,7 +194,7 @@ double kvt_flip_floor(const double *d, size_t n, size_t flips)
         }
     }
     bool exact = m <= KVT_FLIP_EXACT || largest - smallest <= 1e-12;
-    return exact ? pow(0.5, m) : n > KVT_FLIP_NORMAL ? 0 : 1 / ((double)flips + 1);
+    return exact ? pow(chance, m) : n > KVT_FLIP_NORMAL ? 0 : 1 / ((double)flips + 1);
 }
 
 static double window_statistic(long plus, long m)

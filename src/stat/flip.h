@@ -1,6 +1,7 @@
 /*
  * stat/flip.h: sign-flip tests of paired differences, and the max-T window scan built on them.
- * Under the null the sign of each difference (or of each cluster's sum) is a fair coin.
+ * Under the null the sign of each difference (or of each cluster's sum) is a coin's: a fair one,
+ * but where a test says otherwise.
  */
 #ifndef KVT_STAT_FLIP_H
 #define KVT_STAT_FLIP_H
@@ -15,15 +16,17 @@ enum {
 };
 
 /*
- * One-sided p of sum(d) against all sign patterns of the nonzero d: exact up to KVT_FLIP_EXACT of
+ * One-sided p of sum(d) against all sign patterns of the nonzero d, each sign positive by `chance`
+ * in [1/2, 1]: exact up to KVT_FLIP_EXACT of
  * them or when all |d| are equal (then it is the sign test), (1 + #)/(flips + 1) over random
  * patterns up to KVT_FLIP_NORMAL, the normal limit beyond. The result does not depend on the order
  * of d. p = 1 when nothing is nonzero.
  */
-double kvt_flip_p(const double *d, size_t n, struct kvt_random *random, size_t flips);
+double kvt_flip_p(const double *d, size_t n, double chance, struct kvt_random *random,
+                  size_t flips);
 
 /* The smallest p that kvt_flip_p could give for differences of these sizes. */
-double kvt_flip_floor(const double *d, size_t n, size_t flips);
+double kvt_flip_floor(const double *d, size_t n, double chance, size_t flips);
 
 /* Discordant counts of one bin: n10 point the tested way, n01 the other way. */
 struct kvt_flip_counts {

@@ -16,6 +16,8 @@ static void write_test(struct kvt_writer *w, const char *key, const struct kvt_t
         kvt_member_integer(w, "n_tied", (long long)cell->n_pairs - test->n10 - test->n01);
     kvt_member_number(w, "p_raw", test->p_raw);
     kvt_member_number(w, "p_adj", test->p_adj);
+    if (test == &cell->silent)
+        kvt_member_number(w, "chance", test->chance);
     kvt_member_string(w, "method", kvt_test_method_name(test->method));
     if (test == &cell->lift) {
         kvt_member_number(w, "ref_rate", cell->n_pairs ? cell->ref_fail : NAN);

@@ -23,6 +23,7 @@ enum row {
     ROW_LOSS_P,
     ROW_LIFT_P,
     ROW_SILENT_P,
+    ROW_SILENT_EVEN_P,
     ROW_CHURN_P,
     ROW_REFERENCE,
     ROW_DELTA,
@@ -52,6 +53,8 @@ static double row_value(const struct kvt_cell *c, enum row row)
         return c->lift.p_adj;
     case ROW_SILENT_P:
         return c->silent.p_adj;
+    case ROW_SILENT_EVEN_P:
+        return c->silent_even.p_adj;
     case ROW_CHURN_P:
         return c->churn.p_adj;
     case ROW_REFERENCE:
@@ -180,6 +183,7 @@ static void write_order(struct kvt_writer *w, const struct kvt_judged *j)
     kvt_write_object(w);
     kvt_study_member_bin(w, "bF", j->cells, v->order.first_lift);
     kvt_study_member_bin(w, "bS", j->cells, v->order.first_silent);
+    member_row(w, "silent_p_adj", j->cells, ROW_SILENT_EVEN_P);
     kvt_member_number(w, "z", v->order.z);
     kvt_member_number(w, "z_h", v->order.z_hazard);
     kvt_member_number(w, "type_trend", v->order.z_trend);

@@ -116,16 +116,16 @@ static void bootstraps(void)
 
 static void families(void)
 {
-    is_near(kvt_family_binomial_p((struct kvt_family_cell){9, 11, 0, 0}, .5), .03271484375, 1e-15,
+    is_near(kvt_family_binomial_p((struct kvt_family_cell){9, 11, .5, 0, 0}), .03271484375, 1e-15,
             "McNemar 9/2");
-    is_near(kvt_family_binomial_p((struct kvt_family_cell){25, 34, 0, 0}, .5), .004520592745393515,
+    is_near(kvt_family_binomial_p((struct kvt_family_cell){25, 34, .5, 0, 0}), .004520592745393515,
             1e-15, "McNemar 25/9");
     long n10[] = {0, 1, 0, 2, 1, 0, 1, 6, 9, 14}, n01[] = {0, 0, 1, 1, 0, 0, 1, 0, 1, 2};
     struct kvt_family_cell cells[10];
     double raw[10], adjusted[10];
     for (int i = 0; i < 10; i++)
-        cells[i] = (struct kvt_family_cell){n10[i], n10[i] + n01[i], 0, 0};
-    kvt_family_step_down(cells, 10, .5, raw, adjusted);
+        cells[i] = (struct kvt_family_cell){n10[i], n10[i] + n01[i], .5, 0, 0};
+    kvt_family_step_down(cells, 10, raw, adjusted);
     is_near(adjusted[7], .015625, 1e-15, "step-down 6/0");
     is_near(adjusted[8], .0107421875, 1e-15, "step-down 9/1");
     is_near(adjusted[9], .0030670166015625, 1e-15, "step-down 14/2");
@@ -133,6 +133,11 @@ static void families(void)
     for (int i = 0; i < 7; i++)
         ones += adjusted[i] == 1;
     is_int(ones, 7, "step-down: the other cells have p = 1");
+    struct kvt_family_cell uneven[] = {{9, 11, .5, 0, 0}, {9, 11, .6, 0, 0}};
+    kvt_family_step_down(uneven, 2, raw, adjusted);
+    is_near(raw[1], .1189168128, 1e-15, "each cell has its own chance");
+    is_near(adjusted[1], .1189168128, 1e-15, "and is adjusted by its own tails");
+    is_near(adjusted[0], .03271484375 + .030233088, 1e-12, "what the others attain is added");
     double p[] = {.01, NAN, .04, .03, .005}, holm[5];
     kvt_family_holm(p, 5, holm);
     is_near(holm[4], .02, 1e-15, "Holm smallest");
@@ -146,25 +151,41 @@ static void flips(void)
     double d[] = {.5, -.25, 1 / 3.0, 1, .2, .4, -.1}, reversed[7];
     struct kvt_random random;
     kvt_random_seed(&random, 1);
-    is_near(kvt_flip_p(d, 7, &random, 9999), .0546875, 1e-15, "exact sign flip");
+    is_near(kvt_flip_p(d, 7, .5, &random, 9999), .0546875, 1e-15, "exact sign flip");
     for (int i = 0; i < 7; i++)
         reversed[i] = d[6 - i];
-    is_near(kvt_flip_p(reversed, 7, &random, 9999), .0546875, 1e-15, "order does not matter");
+    is_near(kvt_flip_p(reversed, 7, .5, &random, 9999), .0546875, 1e-15, "order does not matter");
+    is_near(kvt_flip_p(d, 7, .6, &random, 9999), .1275264, 1e-15, "exact flips of a biased coin");
+    is_near(kvt_flip_p(d, 7, 1, &random, 9999), 1, 0, "a coin with one side shows nothing");
     double equal[60] = {0};
     for (int i = 0; i < 40; i++)
         equal[i] = i < 12 ? -1 : 1;
-    is_near(kvt_flip_p(equal, 60, &random, 99),
-            kvt_family_binomial_p((struct kvt_family_cell){28, 40, 0, 0}, .5), 1e-15,
+    is_near(kvt_flip_p(equal, 60, .5, &random, 99),
+            kvt_family_binomial_p((struct kvt_family_cell){28, 40, .5, 0, 0}), 1e-15,
             "equal sizes: the sign test, exactly");
+    is_near(kvt_flip_p(equal, 60, .6, &random, 99), .1285096780706842, 1e-15,
+            "equal sizes, biased coin: the binomial test");
     double mixed[40];
     for (int i = 0; i < 40; i++)
         mixed[i] = (i % 3 ? .1 : -.1) * (1 + i % 7);
     kvt_random_seed(&random, 7);
-    double first = kvt_flip_p(mixed, 40, &random, 999);
+    double first = kvt_flip_p(mixed, 40, .5, &random, 999);
     kvt_random_seed(&random, 7);
-    is_near(kvt_flip_p(mixed, 40, &random, 999), first, 0, "sampled flips repeat with their seed");
+    is_near(kvt_flip_p(mixed, 40, .5, &random, 999), first, 0,
+            "sampled flips repeat with their seed");
     ok(first > 1e-3 && first < .2, "sampled flips give a plausible p");
-    is_near(kvt_flip_p(mixed, 0, &random, 99), 1, 0, "no differences: p = 1");
+    double many[KVT_FLIP_NORMAL + 1], total = 0, square = 0, sum = 0;
+    for (int i = 0; i <= KVT_FLIP_NORMAL; i++) {
+        many[i] = (i % 5 < 3 ? 1 : -1) * (1 + i % 3);
+        sum += many[i];
+        total += fabs(many[i]);
+        square += many[i] * many[i];
+    }
+    double limit = kvt_distribution_normal_cdf((.2 * total - sum) / sqrt(.96 * square));
+    is_near(kvt_flip_p(many, KVT_FLIP_NORMAL + 1, .6, &random, 999), limit, 1e-12,
+            "very many flips of a biased coin: the normal limit");
+    is_near(kvt_flip_p(many, 3000, .6, &random, 9999), .5, .05, "sampled flips of a biased coin");
+    is_near(kvt_flip_p(mixed, 0, .5, &random, 99), 1, 0, "no differences: p = 1");
 
     struct kvt_flip_counts bins[] = {{0, 0}, {1, 1}, {6, 0}, {9, 1}, {14, 2}};
     size_t expected[] = {10000, 9846, 780, 15, 1, 9846, 780, 15, 1, 448, 9, 1, 224, 1, 71};

@@ -48,23 +48,25 @@ static void mixed_families(void)
 {
     /* Two continuous cells and one exact one: Holm, but the exact cell counts only what it can
      * attain. */
-    struct kvt_family_cell cells[] = {{0, -1, .01, 1e-4}, {0, -1, .2, 1e-4}, {5, 5, 0, 0}};
+    struct kvt_family_cell cells[] = {
+        {0, -1, .5, .01, 1e-4}, {0, -1, .5, .2, 1e-4}, {5, 5, .5, 0, 0}};
     double adjusted[3];
-    kvt_family_step_down(cells, 3, .5, NULL, adjusted);
+    kvt_family_step_down(cells, 3, NULL, adjusted);
     is_near(adjusted[0], .01 + .01 + 0, 1e-15, "5 of 5 cannot reach .01, so it does not count");
     is_near(adjusted[2], .03125 + .03125, 1e-15, "the exact cell beside a continuous one");
     is_near(adjusted[1], .2, 1e-15, "the last cell is itself");
-    struct kvt_family_cell floors[] = {{0, -1, .01, 1e-4}, {0, -1, .5, .25}, {0, -1, NAN, 1}};
-    kvt_family_step_down(floors, 3, .5, NULL, adjusted);
+    struct kvt_family_cell floors[] = {
+        {0, -1, .5, .01, 1e-4}, {0, -1, .5, .5, .25}, {0, -1, .5, NAN, 1}};
+    kvt_family_step_down(floors, 3, NULL, adjusted);
     is_near(adjusted[0], .01, 1e-15, "a cell below whose floor p lies does not count");
     ok(isnan(adjusted[2]), "a cell without p is outside");
-    struct kvt_family_cell empty[] = {{0, 0, 0, 0}, {3, 3, 0, 0}};
-    kvt_family_step_down(empty, 2, .5, NULL, adjusted);
+    struct kvt_family_cell empty[] = {{0, 0, .5, 0, 0}, {3, 3, .5, 0, 0}};
+    kvt_family_step_down(empty, 2, NULL, adjusted);
     is_near(adjusted[1], .125, 1e-15, "a cell without discordant pairs costs nothing");
     is_near(adjusted[0], 1, 1e-15, "and has p = 1");
-    kvt_family_step_down(empty, 0, .5, NULL, adjusted);
-    struct kvt_family_cell large[] = {{600000, 1000000, 0, 0}, {500000, 1000000, 0, 0}};
-    kvt_family_step_down(large, 2, .5, NULL, adjusted);
+    kvt_family_step_down(empty, 0, NULL, adjusted);
+    struct kvt_family_cell large[] = {{600000, 1000000, .5, 0, 0}, {500000, 1000000, .5, 0, 0}};
+    kvt_family_step_down(large, 2, NULL, adjusted);
     ok(adjusted[0] < 1e-300 && adjusted[1] > .5 && adjusted[1] <= 1, "a million pairs");
 }
 
@@ -165,8 +167,8 @@ static void nothing(void)
     ok(r.p_retained == 1 && r.p_collapsed == 1, "retention of nothing");
     i = kvt_retention_interval(none, none, 1, .95);
     ok(isnan(i.low) && isnan(i.high), "retention of a zero baseline");
-    is_near(kvt_flip_floor(none, 1, 999), 1, 0, "no differences, no floor below 1");
-    is_near(kvt_flip_floor(d, 2, 999), .25, 1e-15, "two differences reach a quarter");
+    is_near(kvt_flip_floor(none, 1, .5, 999), 1, 0, "no differences, no floor below 1");
+    is_near(kvt_flip_floor(d, 2, .5, 999), .25, 1e-15, "two differences reach a quarter");
     size_t counts[1];
     struct kvt_flip_counts bins[1] = {{0, 0}};
     kvt_flip_scan(bins, 1, &random, 99, counts);
