@@ -2,6 +2,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/escape.h"
 #include "core/utf8.h"
 #include "stream/reader.h"
 #include "stream/scan.h"
@@ -10,58 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static int hex4(const char *text, const char *end, uint32_t *value)
-{
-    if (end - text < 4)
-        return -1;
-    *value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = text[i];
-        uint32_t digit;
-        if (c >= '0' && c <= '9')
-            digit = (uint32_t)(c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            digit = (uint32_t)((c | 0x20) - 'a' + 10);
-        else
-            return -1;
-        *value = *value << 4 | digit;
-    }
-    return 0;
-}
-
-/* \uXXXX at text (behind the u); returns the bytes used, or -1. */
-static int code_point(const char *text, const char *end, uint32_t *cp)
-{
-    uint32_t low;
-    if (hex4(text, end, cp) != 0)
-        return -1;
-    if (*cp < 0xd800 || *cp > 0xdfff)
-        return 4;
-    if (*cp <= 0xdbff && end - text >= 10 && text[4] == '\\' && text[5] == 'u' &&
-        hex4(text + 6, end, &low) == 0 && low >= 0xdc00 && low <= 0xdfff) {
-        *cp = 0x10000 + ((*cp & 0x3ff) << 10 | (low & 0x3ff));
-        return 10;
-    }
-    *cp = 0xfffd;
-    return 4;
-}
-
-/* One escape at text (behind the backslash); returns the bytes used, or -1. */
+/* One escape at text (behind the backslash), a lone surrogate as U+FFFD; returns the bytes used, or
+ * -1. */
 static int unescape_one(struct kvt_buffer *out, const char *text, const char *end)
 {
-    static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    const char *known = text < end && *text ? strchr(letters, *text) : NULL;
-    if (known) {
-        kvt_buffer_byte(out, bytes[known - letters]);
-        return 1;
-    }
-    uint32_t cp;
-    int used = text < end && *text == 'u' ? code_point(text + 1, end, &cp) : -1;
-    if (used < 0)
-        return -1;
+    uint32_t code_point;
     char utf8[4];
-    kvt_buffer_append(out, utf8, kvt_utf8_encode(cp, utf8));
-    return used + 1;
+    int used = kvt_escape_decode(text, end, &code_point);
+    if (used > 0)
+        kvt_buffer_append(out, utf8, kvt_utf8_encode(code_point, utf8));
+    return used;
 }
 
 /* The text of a string whose bytes are valid UTF-8. */

@@ -1,5 +1,6 @@
 #include "stream/json.h"
 
+#include "core/escape.h"
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "stream/number.h"
@@ -10,46 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int hex4(const char *text, size_t length, uint32_t *value)
-{
-    if (length < 4)
-        return -1;
-    *value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = text[i];
-        uint32_t digit;
-        if (c >= '0' && c <= '9')
-            digit = (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            digit = (uint32_t)(c - 'a' + 10);
-        else if (c >= 'A' && c <= 'F')
-            digit = (uint32_t)(c - 'A' + 10);
-        else
-            return -1;
-        *value = *value << 4 | digit;
-    }
-    return 0;
-}
-
-/* Bytes of the escape at text ("\uXXXX..."); sets *bad when it is U+0000 or a lone surrogate. */
+/*
+ * Bytes of the escape at text, its backslash included (one that JSON does not have passes); sets
+ * *bad when it is U+0000 or a lone surrogate.
+ */
 static size_t escape_length(const char *text, size_t length, bool *bad)
 {
-    *bad = false;
-    uint32_t unit;
-    if (length < 6 || text[1] != 'u' || hex4(text + 2, length - 2, &unit) != 0)
+    uint32_t code_point;
+    int used = kvt_escape_decode(text + 1, text + length, &code_point);
+    *bad = used > 0 && (code_point == 0 || (code_point >= 0xd800 && code_point <= 0xdfff));
+    if (used < 0)
         return length < 2 ? length : 2;
-    if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff)) {
-        *bad = true;
-        return 6;
-    }
-    if (unit < 0xd800 || unit > 0xdbff)
-        return 6;
-    uint32_t low;
-    if (length >= 12 && text[6] == '\\' && text[7] == 'u' &&
-        hex4(text + 8, length - 8, &low) == 0 && low >= 0xdc00 && low <= 0xdfff)
-        return 12;
-    *bad = true;
-    return 6;
+    return (size_t)used + 1;
 }
 
 /* Rewrites text so that every string in it is valid for jansson and for SQLite. */

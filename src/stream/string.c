@@ -1,5 +1,6 @@
 #include "stream/string.h"
 
+#include "core/escape.h"
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "stream/json.h"
@@ -7,57 +8,19 @@
 #include <stdint.h>
 #include <string.h>
 
-static int hex4(const char *text, const char *end, uint32_t *value)
-{
-    if (end - text < 4)
-        return -1;
-    *value = 0;
-    for (int i = 0; i < 4; i++) {
-        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-        const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-        if (!digit)
-            return -1;
-        *value = *value << 4 | (uint32_t)((digit - digits) & 15);
-    }
-    return 0;
-}
-
-/* The code point of the escape whose four digits begin at text; a pair of surrogates is one.
- * Returns the bytes used after the "u", or -1. */
-static int unicode_escape(const char *text, const char *end, uint32_t *code_point)
-{
-    uint32_t low;
-    if (hex4(text, end, code_point) != 0)
-        return -1;
-    bool high = *code_point >= 0xd800 && *code_point <= 0xdbff;
-    if (high && end - text >= 10 && text[4] == '\\' && text[5] == 'u' &&
-        hex4(text + 6, end, &low) == 0 && low >= 0xdc00 && low <= 0xdfff) {
-        *code_point = 0x10000 + ((*code_point - 0xd800) << 10) + (low - 0xdc00);
-        return 10;
-    }
-    if (*code_point == 0 || (*code_point >= 0xd800 && *code_point <= 0xdfff))
-        *code_point = 0xfffd;
-    return 4;
-}
-
-/* What follows a backslash. Returns the bytes used, or -1. */
+/* What follows a backslash; U+0000 and a lone surrogate become U+FFFD. Returns the bytes used, or
+ * -1. */
 static int escape(struct kvt_buffer *out, const char *text, const char *end)
 {
-    static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    if (text == end)
-        return -1;
-    const char *known = *text ? strchr(letters, *text) : NULL;
-    if (known) {
-        kvt_buffer_byte(out, bytes[known - letters]);
-        return 1;
-    }
     uint32_t code_point;
-    int used = *text == 'u' ? unicode_escape(text + 1, end, &code_point) : -1;
+    char utf8[4];
+    int used = kvt_escape_decode(text, end, &code_point);
     if (used < 0)
         return -1;
-    char utf8[4];
+    if (code_point == 0)
+        code_point = 0xfffd;
     kvt_buffer_append(out, utf8, kvt_utf8_encode(code_point, utf8));
-    return used + 1;
+    return used;
 }
 
 /* Bytes from text on that are plain: ASCII, no control character, no backslash. */

@@ -1,5 +1,6 @@
 #include "token/cursor.h"
 
+#include "core/escape.h"
 #include "core/utf8.h"
 #include "stream/json.h"
 
@@ -45,52 +46,18 @@ int kvt_cursor_more(struct kvt_cursor *cursor, char close, bool *first)
     return 1;
 }
 
-static int hex4(struct kvt_cursor *cursor, uint32_t *value)
-{
-    *value = 0;
-    for (int i = 0; i < 4; i++, cursor->at++) {
-        char c = cursor->at < cursor->end ? *cursor->at : '\0';
-        uint32_t digit;
-        if (c >= '0' && c <= '9')
-            digit = (uint32_t)(c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            digit = (uint32_t)((c | 0x20) - 'a' + 10);
-        else
-            return kvt_cursor_fail(cursor, "a bad \\u escape");
-        *value = *value << 4 | digit;
-    }
-    return 0;
-}
-
-static int unicode_escape(struct kvt_cursor *cursor, struct kvt_buffer *out)
-{
-    uint32_t cp, low;
-    char utf8[4];
-    if (hex4(cursor, &cp) != 0)
-        return -1;
-    if (cp >= 0xd800 && cp <= 0xdfff) {
-        bool pair = cp < 0xdc00 && cursor->end - cursor->at > 2 && cursor->at[0] == '\\' &&
-                    cursor->at[1] == 'u';
-        if (pair)
-            cursor->at += 2;
-        if (!pair || hex4(cursor, &low) != 0 || low < 0xdc00 || low > 0xdfff)
-            return kvt_cursor_fail(cursor, "a lone surrogate");
-        cp = 0x10000 + ((cp & 0x3ff) << 10 | (low & 0x3ff));
-    }
-    kvt_buffer_append(out, utf8, kvt_utf8_encode(cp, utf8));
-    return 0;
-}
-
+/* The escape behind a backslash. */
 static int escape(struct kvt_cursor *cursor, struct kvt_buffer *out)
 {
-    static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    char c = cursor->at < cursor->end ? *cursor->at++ : '\0';
-    if (c == 'u')
-        return unicode_escape(cursor, out);
-    const char *known = c ? strchr(letters, c) : NULL;
-    if (!known)
+    uint32_t code_point;
+    char utf8[4];
+    int used = kvt_escape_decode(cursor->at, cursor->end, &code_point);
+    if (used < 0)
         return kvt_cursor_fail(cursor, "a bad escape");
-    kvt_buffer_byte(out, bytes[known - letters]);
+    if (code_point >= 0xd800 && code_point <= 0xdfff)
+        return kvt_cursor_fail(cursor, "a lone surrogate");
+    cursor->at += used;
+    kvt_buffer_append(out, utf8, kvt_utf8_encode(code_point, utf8));
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "core/sha256.h"
 #include "core/sha256_compress.h"
+#include "core/escape.h"
 #include "core/utf8.h"
 #include "tap.h"
 
@@ -128,6 +129,34 @@ static void test_random(void)
     ok(kvt_random_next(&a) != kvt_random_next(&b), "purposes have streams of their own");
 }
 
+static void test_escape(void)
+{
+    static const struct {
+        const char *text;
+        int used;
+        uint32_t code_point;
+    } cases[] = {{"n", 1, '\n'},
+                 {"/", 1, '/'},
+                 {"u0041", 5, 'A'},
+                 {"u00eFz", 5, 0xef},
+                 {"u0000", 5, 0},
+                 {"uD83d\\uDe00", 11, 0x1f600},
+                 {"ud83d\\u0041", 5, 0xd83d},
+                 {"ud83d\\ude0", 5, 0xd83d},
+                 {"ude00\\ud83d", 5, 0xde00},
+                 {"u00g1", -1, 0},
+                 {"u004", -1, 0},
+                 {"x", -1, 0},
+                 {"", -1, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t c = 0;
+        const char *text = cases[i].text;
+        int used = kvt_escape_decode(text, text + strlen(text), &c);
+        ok(used == cases[i].used && (used < 0 || c == cases[i].code_point),
+           text[0] ? text : "no escape at all");
+    }
+}
+
 static void test_utf8(void)
 {
     uint32_t c;
@@ -184,6 +213,7 @@ int main(void)
     test_sha256_compress();
     test_blocks();
     test_random();
+    test_escape();
     test_utf8();
     test_buffer();
     is_int(kvt_spelling_distance("budgets", "budgest"), 2, "spelling distance");
