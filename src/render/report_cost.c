@@ -239,7 +239,6 @@ bool kvt_report_has_costs(const struct kvt_report *report)
 
 void kvt_report_costs(struct kvt_report *report)
 {
-    const char *source = NULL;
     kvt_buffer_text(report->out, "## Latency and memory\n\n");
     if (!kvt_report_has_costs(report)) {
         kvt_buffer_text(report->out, "The records hold neither latencies nor memory figures.\n\n");
@@ -252,9 +251,7 @@ void kvt_report_costs(struct kvt_report *report)
     kvt_report_figure(report, "memory");
     if (known(report, "kv_bytes_p50"))
         cache_table(report);
-    for (size_t i = 0; i < report->study->n_arms && !source; i++)
-        for (size_t b = 0; b < report->study->arms[i]->n_cells && !source; b++)
-            source = kvt_json_text(report->study->arms[i]->cells[b].stats, "mem_source", NULL);
+    const char *source = kvt_study_text(report->study, "mem_source");
     if (source) {
         kvt_buffer_text(report->out, "Source of the memory figures: ");
         kvt_escape_markdown(report->out, source, 40);

@@ -38,14 +38,12 @@ static void interval_table(struct kvt_report *report, const char *value, const c
 
 void kvt_report_accuracy(struct kvt_report *report)
 {
-    const char *name = NULL, *metric;
+    const char *metric;
     json_t *unused;
     kvt_buffer_text(report->out, "## Accuracy against length\n\n");
     kvt_report_figure(report, "acc");
     kvt_buffer_text(report->out, "Mean score per bin with its 95% interval");
-    for (size_t i = 0; i < report->study->n_arms && !name; i++)
-        for (size_t b = 0; b < report->study->arms[i]->n_cells && !name; b++)
-            name = kvt_json_text(report->study->arms[i]->cells[b].stats, "ci", NULL);
+    const char *name = kvt_study_text(report->study, "ci");
     if (name) {
         kvt_buffer_text(report->out, " (");
         kvt_escape_markdown(report->out, name, 40);

@@ -490,6 +490,15 @@ double kvt_arm_sum(const struct kvt_arm *arm, const char *path)
     return sum;
 }
 
+const char *kvt_study_text(const struct kvt_study *study, const char *path)
+{
+    const char *text = NULL;
+    for (size_t i = 0; i < study->n_arms && !text; i++)
+        for (size_t b = 0; b < study->arms[i]->n_cells && !text; b++)
+            text = kvt_json_text(study->arms[i]->cells[b].stats, path, NULL);
+    return text;
+}
+
 size_t kvt_arm_proof(const struct kvt_arm *arm, size_t counts[KVT_PROOF_COUNT])
 {
     size_t total = 0;

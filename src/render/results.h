@@ -121,6 +121,8 @@ double kvt_cell_pair(const struct kvt_cell *cell, const char *path);
 size_t kvt_arm_proof(const struct kvt_arm *arm, size_t counts[KVT_PROOF_COUNT]);
 /* Sum over the bins of a number of bin_stats; 0 where unknown. */
 double kvt_arm_sum(const struct kvt_arm *arm, const char *path);
+/* A text of bin_stats that is the same in every cell: the first cell's that has it, else NULL. */
+const char *kvt_study_text(const struct kvt_study *study, const char *path);
 /* Smallest and largest value over the bins of a number of bin_stats; NaN if never known. */
 void kvt_arm_range(const struct kvt_arm *arm, const char *path, double *low, double *high);
 /* Does the arm take part in figures: everything but the A/A control. */
