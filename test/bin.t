@@ -97,6 +97,10 @@ fails 2 "a LongBench task without its template is refused" bin "$scratch/qasper"
 like "with the remedy" "$(cat "$scratch/.err")" 'dataset2prompt.json with --templates'
 echo '{"qasper":"{context} {question}"}' >"$scratch/bad-templates"
 fails 2 "a template with an unknown place is refused" bin --templates="$scratch/bad-templates" "$scratch/qasper"
+{ row q1 3 ',"dataset":"qasper"'; row q2 4 ',"dataset":"qasper"'; row q3 5 ',"dataset":"qasper"'; } >"$scratch/three"
+fails 2 "also where several rows have it" timeout 20 kvt-bin --no-meta --tokenizer="$model" --threads=1 \
+    --templates="$scratch/bad-templates" "$scratch/three"
+like "naming the file, the task and the place" "$(cat "$scratch/.err")" 'bad-templates: the template of task qasper has "\{question\}"'
 row g1 2 ',"dataset":"mine"' >"$scratch/mine"
 is "an unknown task gets the generic template" "$(bin "$scratch/mine" 2>/dev/null | jq -r 'select(.kind == "entry").messages[0].content')" \
     $'ned ned\n\nQuestion: where ?\nAnswer:'

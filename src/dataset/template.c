@@ -28,6 +28,14 @@ static const struct own_template generic_template = {
     {"{context}\n\nQuestion: {input}\nAnswer:", "Question: {input}\n\n{context}\n\nAnswer:"},
 };
 
+static void free_template(struct kvt_template *template)
+{
+    free(template->task);
+    free(template->name);
+    free(template->text);
+    free(template);
+}
+
 int kvt_templates_open(struct kvt_templates *templates, const char *path,
                        enum kvt_question_place place, struct kvt_error *error)
 {
@@ -55,12 +63,8 @@ void kvt_templates_close(struct kvt_templates *templates)
 {
     json_decref(templates->file);
     free(templates->path);
-    for (size_t i = 0; i < templates->n_used; i++) {
-        free(templates->used[i]->task);
-        free(templates->used[i]->name);
-        free(templates->used[i]->text);
-        free(templates->used[i]);
-    }
+    for (size_t i = 0; i < templates->n_used; i++)
+        free_template(templates->used[i]);
     free(templates->used);
     pthread_mutex_destroy(&templates->lock);
     *templates = (struct kvt_templates){0};
@@ -136,19 +140,24 @@ static const char *file_text(const struct kvt_templates *templates, const char *
     return NULL;
 }
 
+/* Only a template that passed the check is remembered: rendering relies on that. `name` is taken
+ * over. */
 static const struct kvt_template *add(struct kvt_templates *templates, const char *task, char *name,
                                       const char *text, struct kvt_error *error)
 {
     struct kvt_template *template = kvt_alloc(sizeof *template);
     *template = (struct kvt_template){kvt_strdup(task), name, kvt_strdup(text), ""};
+    if (check(template, templates->path ? templates->path : "built-in", error) != 0) {
+        free_template(template);
+        return NULL;
+    }
     struct kvt_sha256 hash;
     kvt_sha256_start(&hash);
     kvt_sha256_add(&hash, text, strlen(text));
     kvt_sha256_hex(&hash, template->sha256);
     kvt_grow(&templates->used, &templates->capacity, templates->n_used, sizeof *templates->used);
     templates->used[templates->n_used++] = template;
-    return check(template, templates->path ? templates->path : "built-in", error) == 0 ? template
-                                                                                       : NULL;
+    return template;
 }
 
 static const struct kvt_template *make(struct kvt_templates *templates, const char *task, bool chat,
