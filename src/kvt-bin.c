@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/redact.h"
 #include "dataset/count.h"
 #include "dataset/examples.h"
 #include "dataset/ladder.h"
@@ -456,10 +457,11 @@ static void emit(struct program *program)
         derived[KVT_ID_SIZE + 4];
     kvt_sha256_hex(&program->source_hash, source);
     kvt_clock_date(kvt_clock_created(), date);
-    json_t *public_settings = kvt_manifest_public_settings(tree);
+    json_t *public_settings = json_deep_copy(tree);
+    kvt_config_strip(public_settings);
     struct kvt_buffer tokenizer_name = {0};
     if (program->remote)
-        kvt_manifest_clean_url(path, &tokenizer_name);
+        kvt_redact_url(path, &tokenizer_name);
     else
         kvt_buffer_text(&tokenizer_name, strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
     struct kvt_manifest manifest = {
@@ -572,7 +574,7 @@ int main(int argc, char **argv)
         run_ladder(&program);
     else
         run_bins(&program);
-    kvt_stage_close(&program.stage, program.settings.options);
+    kvt_stage_close(&program.stage, kvt_settings_given(&program.settings));
     release(&program);
     kvt_arguments_free(&arguments);
     return KVT_OK;

@@ -558,7 +558,7 @@ int main(int argc, char **argv)
     for (size_t d = 0; d < import.n_datasets; d++)
         make_bins(&import, d);
     emit_all(&import);
-    kvt_stage_close(&import.stage, import.settings.options);
+    kvt_stage_close(&import.stage, kvt_settings_given(&import.settings));
     import_free(&import);
     kvt_arguments_free(&arguments);
     return KVT_OK;

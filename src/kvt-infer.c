@@ -604,7 +604,7 @@ static void finish(struct infer *infer)
         kvt_reader_close(&infer->stage.reader);
         return;
     }
-    kvt_stage_close(&infer->stage, infer->settings.options);
+    kvt_stage_close(&infer->stage, kvt_settings_given(&infer->settings));
     if (missing)
         kvt_die(KVT_DATA,
                 "%zu requests are not in the journal %s; without --offline they are asked", missing,

@@ -156,6 +156,11 @@ is "one meta of its own" "$(grep -c '"stage":"kvt-bin"' "$scratch/again")" 1
 echo '{"engine":{"base_url":"http://me:secret@host:1/v1?key=secret","endpoints":{"0.5":"http://a:secret@h/"}}}' >"$scratch/secret.json"
 is "no credentials in the manifest" "$(bin -c "$scratch/secret.json" "$scratch/one" 2>/dev/null | jq -c 'select(.kind == "experiment").config.engine |
     [.base_url, .endpoints]')" '["http://host:1/v1",{"0.5":"http://h/"}]'
+echo '{"engine":{"gauge_url":"http://me:secret@h/metrics?key=secret"}}' >"$scratch/secret.json"
+is "nor of the gauge" "$(bin -c "$scratch/secret.json" "$scratch/one" 2>/dev/null | jq -r 'select(.kind == "experiment").config.engine.gauge_url')" \
+    http://h/metrics
+is "nor where a later stage writes its settings" "$(bin "$scratch/one" 2>/dev/null |
+    OPENAI_API_KEY='' kvt-infer --offline -j "$scratch/none.jsonl" -u http://h -c "$scratch/secret.json" 2>/dev/null | grep -c secret)" 0
 is "the commit is recorded" "$(KVT_GIT_HASH=abc bin "$scratch/one" 2>/dev/null | jq -r 'select(.kind == "experiment") | .git_hash + " " + .created_at')" \
     'abc 2023-11-14T22:13:20Z'
 
@@ -208,6 +213,14 @@ if read -r port <"$scratch/port" && [ -n "$port" ]; then
         "$(jq -c 'select(.kind == "dataset").tokenizer' "$scratch/remote")" "{\"name\":\"http://127.0.0.1:$port/tokenize\",\"sha256\":null}"
     is "--count asks it too" "$(echo '{"text":" ned keeps"}' | kvt-bin --count --ids --special --tokenizer="http://127.0.0.1:$port/tokenize")" \
         "$(echo '{"text":" ned keeps"}' | kvt-bin --count --ids --special --tokenizer="$model")"
+    secret="http://me:secret@127.0.0.1"
+    kvt-bin --tokenizer="$secret:$port/tokenize?key=secret" --bins=1 "$scratch/one" >"$scratch/out" 2>&1
+    is "credentials of the server are in no record" "$(grep -c secret "$scratch/out") $(jq -r 'select(.kind == "meta").settings.model.tokenizer' "$scratch/out")" \
+        "0 http://127.0.0.1:$port/tokenize"
+    fails 3 "a server that does not count" kvt-bin --count --tokenizer="$secret:$port/health?key=secret" "$scratch/texts"
+    like "is named without them" "$(cat "$scratch/.err")" "^kvt-bin: http://127.0.0.1:$port/health answered with status 405"
+    fails 3 "a server that is not there" kvt-bin --count --tokenizer="$secret:9/tokenize?key=secret" "$scratch/texts"
+    like "is too" "$(cat "$scratch/.err")" '^kvt-bin: http://127.0.0.1:9/tokenize: '
     fails 2 "cutting prompts needs the file" kvt-bin --tokenizer="http://127.0.0.1:$port/tokenize" --max-prompt-tokens=20 "$scratch/long"
     fails 3 "an address that is no /tokenize" kvt-bin --count --tokenizer="http://127.0.0.1:$port/health" "$scratch/texts"
 else

@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "core/memory.h"
+#include "core/redact.h"
 #include "stream/scan.h"
 
 #include <stdint.h>
@@ -278,39 +279,32 @@ static json_t *option_value(const struct kvt_config_key *key, const struct kvt_o
     return value;
 }
 
-/* "http://user:secret@host" -> "http://host"; NULL when there is nothing to take away. New
- * reference. */
-static json_t *without_credentials(const json_t *url)
+/* Replaces a member that is a URL by what may be published of it. */
+static void strip_member(json_t *object, const char *name)
 {
-    const char *text = json_string_value(url);
-    const char *authority = text ? strstr(text, "://") : NULL;
-    if (!authority)
-        return NULL;
-    authority += 3;
-    const char *at = NULL, *c;
-    for (c = authority; *c && *c != '/' && *c != '?' && *c != '#'; c++)
-        if (*c == '@')
-            at = c;
-    if (!at)
-        return NULL;
-    return json_sprintf("%.*s%s", (int)(authority - text), text, at + 1);
+    const char *url = json_string_value(json_object_get(object, name));
+    if (!url || !strstr(url, "://")) /* model.tokenizer may be a file */
+        return;
+    struct kvt_buffer clean = {0};
+    kvt_redact_url(url, &clean);
+    json_object_set_new(object, name, json_string(kvt_buffer_string(&clean)));
+    kvt_buffer_free(&clean);
 }
 
 void kvt_config_strip(json_t *tree)
 {
     json_t *engine = json_object_get(tree, "engine");
-    json_t *stripped = without_credentials(json_object_get(engine, "base_url"));
-    if (stripped)
-        json_object_set_new(engine, "base_url", stripped);
     json_t *endpoints = json_object_get(engine, "endpoints");
+    strip_member(engine, "base_url");
+    strip_member(engine, "gauge_url");
+    strip_member(json_object_get(tree, "model"), "tokenizer");
     const char *budget;
     json_t *url;
     void *next;
     json_object_foreach_safe(endpoints, next, budget, url)
     {
-        stripped = without_credentials(url);
-        if (stripped)
-            json_object_set_new(endpoints, budget, stripped);
+        (void)url;
+        strip_member(endpoints, budget);
     }
 }
 
@@ -365,6 +359,12 @@ const json_t *kvt_settings_tree(struct kvt_settings *settings)
         kvt_config_merge(settings->merged, settings->options);
     }
     return settings->merged;
+}
+
+const json_t *kvt_settings_given(struct kvt_settings *settings)
+{
+    kvt_config_strip(settings->options);
+    return settings->options;
 }
 
 void kvt_settings_close(struct kvt_settings *settings)

@@ -57,7 +57,7 @@ int kvt_config_check(const json_t *tree, const char *source, struct kvt_error *e
 /* Lays `over` on `base`: objects merge by key, free-form objects and everything else replace. */
 void kvt_config_merge(json_t *base, const json_t *over);
 
-/* Takes user names and passwords out of engine.base_url and engine.endpoints, for every tree that
+/* Takes user names, passwords and queries out of every setting that is a URL, for every tree that
  * leaves the program. */
 void kvt_config_strip(json_t *tree);
 
@@ -75,6 +75,9 @@ void kvt_settings_open(struct kvt_settings *settings, const char *file,
 void kvt_settings_stream(struct kvt_settings *settings, const json_t *config);
 /* The whole merged tree, always complete. Borrowed; valid until kvt_settings_stream or _close. */
 const json_t *kvt_settings_tree(struct kvt_settings *settings);
+/* What was given by option, for the meta record: without secrets, so no server can be reached with
+ * it any more. Borrowed; valid until kvt_settings_close. */
+const json_t *kvt_settings_given(struct kvt_settings *settings);
 void kvt_settings_close(struct kvt_settings *settings);
 /* model.name of a settings tree, else the environment's MODEL_NAME, else "recall". Borrowed. */
 const char *kvt_settings_model(const json_t *tree);

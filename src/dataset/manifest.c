@@ -19,50 +19,6 @@ void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_te
     id[KVT_ID_SIZE - 1] = '\0';
 }
 
-void kvt_manifest_clean_url(const char *url, struct kvt_buffer *out)
-{
-    const char *scheme = strstr(url, "://");
-    const char *authority = scheme ? scheme + 3 : url;
-    size_t length = strcspn(authority, "/?#");
-    const char *host = authority;
-    for (size_t i = 0; i < length; i++)
-        if (authority[i] == '@')
-            host = authority + i + 1;
-    kvt_buffer_append(out, url, (size_t)(authority - url));
-    kvt_buffer_append(out, host, strcspn(host, "?#"));
-}
-
-static void clean_member(json_t *object, const char *name)
-{
-    const char *url = json_string_value(json_object_get(object, name));
-    if (!url)
-        return;
-    struct kvt_buffer clean = {0};
-    kvt_manifest_clean_url(url, &clean);
-    json_object_set_new(object, name, json_string(kvt_buffer_string(&clean)));
-    kvt_buffer_free(&clean);
-}
-
-json_t *kvt_manifest_public_settings(const json_t *tree)
-{
-    json_t *copy = json_deep_copy(tree);
-    json_t *engine = json_object_get(copy, "engine");
-    clean_member(engine, "base_url");
-    json_t *model = json_object_get(copy, "model");
-    if (kvt_remote_is_url(kvt_json_text(model, "tokenizer", "")))
-        clean_member(model, "tokenizer");
-    json_t *endpoints = json_object_get(engine, "endpoints");
-    const char *budget;
-    json_t *url;
-    void *next;
-    json_object_foreach_safe(endpoints, next, budget, url)
-    {
-        (void)url;
-        clean_member(endpoints, budget);
-    }
-    return copy;
-}
-
 static void start(struct kvt_writer *writer, struct kvt_buffer *out, const char *kind)
 {
     kvt_buffer_clear(out);

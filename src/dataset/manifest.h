@@ -19,14 +19,8 @@ enum { KVT_MANIFEST_VERSION = 1, KVT_ID_SIZE = 17 };
 /* The first 16 hexadecimal digits of the SHA-256 of the texts, each ended by a NUL byte. */
 void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_texts);
 
-/* "https://user:secret@host/v1?key=x" -> "https://host/v1", appended. */
-void kvt_manifest_clean_url(const char *url, struct kvt_buffer *out);
-/* A copy of the settings without credentials in engine.base_url and engine.endpoints. New
- * reference. */
-json_t *kvt_manifest_public_settings(const json_t *tree);
-
 struct kvt_manifest {
-    const json_t *settings; /* public */
+    const json_t *settings; /* without secrets (kvt_config_strip) */
     const char *exp_group_id;
     const char *created_at;
     const char *git_hash; /* or NULL */

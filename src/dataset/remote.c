@@ -1,23 +1,28 @@
 #include "dataset/remote.h"
 
 #include "core/memory.h"
+#include "core/redact.h"
 #include "http/fetch.h"
 #include "stream/json.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SECONDS = 120 };
 
 bool kvt_remote_is_url(const char *text)
 {
-    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
 struct kvt_remote *kvt_remote_new(const char *url, const char *model, const char *api_key)
 {
     struct kvt_remote *remote = kvt_alloc_zero(1, sizeof *remote);
+    struct kvt_buffer shown = {0};
+    kvt_redact_url(url, &shown);
     remote->url = kvt_strdup(url);
+    remote->shown = kvt_buffer_take(&shown);
     remote->model = kvt_strdup(model);
     remote->api_key = api_key;
     return remote;
@@ -28,6 +33,7 @@ void kvt_remote_free(struct kvt_remote *remote)
     if (!remote)
         return;
     free(remote->url);
+    free(remote->shown);
     free(remote->model);
     free(remote);
 }
@@ -139,23 +145,27 @@ int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size
         return kvt_fail(error, KVT_SYSTEM,
                         "%s does not say which tokens it added to the text; count with --special, "
                         "or with the tokenizer's file",
-                        remote->url);
+                        remote->shown);
     if (status >= 0 && count < 0)
         kvt_fail(
             error, KVT_SYSTEM,
             "%s answered with status %ld and no token count; it should be the /tokenize of vLLM, "
             "kvt-serve, llama.cpp or TGI",
-            remote->url, status);
+            remote->shown, status);
     return count;
 }
 
-/* …/tokenize -> …/NAME */
+/* …/tokenize?QUERY -> …/NAME?QUERY */
 static char *url_beside(const struct kvt_remote *remote, const char *name)
 {
-    size_t length = strlen(remote->url);
-    const char *slash = strrchr(remote->url, '/');
-    return kvt_asprintf("%.*s/%s", (int)(slash ? (size_t)(slash - remote->url) : length),
-                        remote->url, name);
+    size_t path = strcspn(remote->url, "?#"), folder = path;
+    const char *scheme = strstr(remote->url, "://");
+    size_t authority = scheme ? (size_t)(scheme - remote->url) + 3 : 0;
+    while (folder > authority && remote->url[folder] != '/')
+        folder--;
+    if (folder == authority) /* no path: the whole of it is the host */
+        folder = path;
+    return kvt_asprintf("%.*s/%s%s", (int)folder, remote->url, name, remote->url + path);
 }
 
 /* llama.cpp: the text of the prompt, then its tokens. */

@@ -13,7 +13,8 @@
 #include <stddef.h>
 
 struct kvt_remote {
-    char *url; /* …/tokenize */
+    char *url;   /* …/tokenize */
+    char *shown; /* the same without secrets, for messages */
     char *model;
     const char *api_key; /* borrowed; NULL: none */
 };

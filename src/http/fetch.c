@@ -1,6 +1,7 @@
 #include "http/fetch.h"
 
 #include "core/memory.h"
+#include "core/redact.h"
 #include "http/pool.h"
 
 #include <curl/curl.h>
@@ -29,6 +30,14 @@ static struct curl_slist *headers_of(const struct kvt_fetch_options *options)
         free(header);
     }
     return list;
+}
+
+static void tell(const char *url, const char *why, struct kvt_error *error)
+{
+    struct kvt_buffer shown = {0};
+    kvt_redact_url(url, &shown);
+    kvt_fail(error, KVT_SYSTEM, "%s: %s", kvt_buffer_string(&shown), why);
+    kvt_buffer_free(&shown);
 }
 
 long kvt_fetch(const char *url, const struct kvt_fetch_options *options, struct kvt_buffer *out,
@@ -62,7 +71,7 @@ long kvt_fetch(const char *url, const struct kvt_fetch_options *options, struct 
     if (code == CURLE_OK)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     else
-        kvt_fail(error, KVT_SYSTEM, "%s: %s", url, message[0] ? message : curl_easy_strerror(code));
+        tell(url, message[0] ? message : curl_easy_strerror(code), error);
     free(no_proxy);
     curl_slist_free_all(headers);
     curl_easy_cleanup(easy);

@@ -1,5 +1,6 @@
 /* Length bins: quantiles against numpy.quantile (method "linear"), ties, empty bins; unescaping;
  * URLs. */
+#include "core/redact.h"
 #include "dataset/bins.h"
 #include "dataset/count.h"
 #include "dataset/manifest.h"
@@ -70,7 +71,7 @@ static const char *clean(const char *url)
 {
     static char text[128];
     struct kvt_buffer out = {0};
-    kvt_manifest_clean_url(url, &out);
+    kvt_redact_url(url, &out);
     snprintf(text, sizeof text, "%s", kvt_buffer_string(&out));
     kvt_buffer_free(&out);
     return text;
