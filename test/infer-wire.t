@@ -140,6 +140,10 @@ head 200 application/json
 token hi
 finish stop
 END
+scenario document-with-a-byte-order-mark "$whole" '["whole","stop",null,1]' <<'END'
+head-close 200 application/json
+raw \xef\xbb\xbf{"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}]}
+END
 scenario completions-api "$whole" '["raw text","length",null,1]' --api=completions <<'END'
 head 200
 text raw text
@@ -155,6 +159,18 @@ is 'whole-answers: no stream asked for' "$(jq -c 'select(.name=="whole-answers")
 scenario parts "$whole" '["ab","stop",null,1]' <<'END'
 head 200
 data {"choices":[{"delta":{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},"finish_reason":"stop"}]}
+END
+scenario message-after-its-deltas "$whole" '["hello world","stop",null,1]' <<'END'
+head 200
+token hello
+token  world
+data {"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hello world"},"finish_reason":"stop"}]}
+done
+END
+scenario error-that-is-none "$whole" '["hi!","stop",null,1]' <<'END'
+head 200
+data {"choices":[{"delta":{"content":"hi"}}],"error":""}
+data {"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}],"error":{}}
 END
 scenario reasoning '[.response.reasoning, .response.text, .telemetry.first_reasoning_s < 0.1, .telemetry.ttft_s > 0.09, .telemetry.ttft_of]' '["hmm","yes",true,true,"content"]' <<'END'
 head 200
@@ -185,6 +201,14 @@ scenario finish-abort "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
 head 200
 token hi
 finish abort
+END
+scenario abort-and-reset "$lost" '["ENGINE_ERROR",200,true,3]' <<'END'
+head 200
+token hi
+finish abort
+done
+sleep 0.02
+reset
 END
 scenario usage-everywhere '[.request.prompt_tokens, .response.completion_tokens]' '[7,3]' <<'END'
 head 200
@@ -281,6 +305,31 @@ head-close 200
 token half
 raw data: {"choices":[{"delta":{"con
 END
+scenario cut-in-the-first-event "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head-close 200
+raw data: {"choices":[{"delta":{"con
+END
+scenario cut-behind-the-finish-reason "$lost" '["STREAM_CUT",200,true,3]' <<'END'
+head 200
+token hi
+finish stop
+sleep 0.02
+reset
+END
+scenario cut-behind-the-usage "[$good, .request.prompt_tokens, .telemetry.attempts]" '["hi","stop",null,100,1]' <<'END'
+head 200
+token hi
+finish stop
+usage 100 1
+sleep 0.02
+reset
+END
+scenario finished-and-silence "[$good, .telemetry.attempts, .telemetry.latency_s < 0.25]" '["hi","stop",null,1,true]' --timeout=0.3 <<'END'
+head 200
+token hi
+finish stop
+hold 1
+END
 scenario cut-in-a-document "$lost" '["STREAM_CUT",200,true,3]' <<'END'
 wire HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"choices":[{"mess
 close
@@ -318,6 +367,9 @@ scenario error-after-comments '[.error.type, .error.message]' '["ENGINE_ERROR","
 head 200
 raw : keep-alive\n\n
 raw event: error\ndata: {"message":"Upstream idle"}\n\n
+END
+scenario error-in-a-list '[.error.type, .error.status, .error.message, .telemetry.attempts]' '["ENGINE_ERROR",500,"down",3]' <<'END'
+json 200 [{"error":{"message":"down","code":500}}]
 END
 scenario error-before-answer '[.error.type, .error.status, .telemetry.attempts]' '["ENGINE_ERROR",502,3]' <<'END'
 json 200 {"error":{"message":"Provider returned error","code":502}}
@@ -390,6 +442,22 @@ header $form
 json 429 {"error":{"message":"slow down"}}
 END
 done
+# Retry-After wins over the resets, which come with every answer, and say something only where a limit refused.
+retry_ok wait-first
+scenario wait-first "$waited" '["ok",2,true,true,true]' -c "$scratch/patient.json" <<'END'
+header Retry-After: 0.5
+header x-ratelimit-reset-tokens: 10s
+json 429 {"error":{"message":"slow down"}}
+END
+retry_ok reset-of-no-limit
+scenario reset-of-no-limit '[.response.text, .telemetry.attempts, .telemetry.wait_s < 0.5]' '["ok",2,true]' -c "$scratch/patient.json" <<'END'
+header x-ratelimit-reset-tokens: 10s
+json 500 {"error":{"message":"boom"}}
+END
+scenario asked-to-come-at-once "[$lost, .telemetry.wait_s >= 0.015]" '[["RATE_LIMITED",429,true,3],true]' <<'END'
+header Retry-After: 0
+json 429 {"error":{"message":"slow down"}}
+END
 scenario oversize-429 "$lost" '["RATE_LIMITED",429,false,1]' <<'END'
 json 429 {"error":{"message":"Request too large for model: Limit 10000, Requested 20000"}}
 END
@@ -432,6 +500,9 @@ overflow sglang 400 '{"message":"The input (5000 tokens) is longer than the mode
 overflow sglang-2 400 '{"message":"Requested token count exceeds the model'"'"'s maximum context length of 4096 tokens."}'
 overflow tgi 422 '{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096","error_type":"validation"}'
 overflow openai 400 '{"error":{"message":"too long","code":"context_length_exceeded"}}'
+overflow ovms 400 '{"error":"Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 5000 exceeds model max length: 4096"}'
+overflow tensorrt-llm 400 '{"object":"error","message":"The sum of prompt length (5000) and query length (0) max_tokens (64) should not exceed max_seq_len (4096)"}'
+overflow lm-studio 400 '{"error":"Trying to keep the first 5000 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough."}'
 overflow by-429 429 '{"error":{"message":"maximum context length is 4096"}}'
 scenario overflow-amid-stream '[.error.type, .error.retryable, .telemetry.attempts]' '["CONTEXT_OVERFLOW",false,1]' <<'END'
 head 200
@@ -460,6 +531,12 @@ json 401 {"error":{"message":"bad key"}}
 END
 stops forbidden 'refuses the key' <<'END'
 json 403 {"error":{"message":"no"}}
+END
+stops spent 'credit is spent: You exceeded your current quota.*goes on from its journal' <<'END'
+json 429 {"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}
+END
+stops payment-required 'credit is spent: Insufficient credits' <<'END'
+json 402 {"error":{"message":"Insufficient credits","code":402}}
 END
 stops no-such-path 'has no such path or model: nothing here.*base URL.*model.name' <<'END'
 json 404 {"error":{"message":"nothing here"}}

@@ -32,13 +32,16 @@ static void on_event(void *context, const char *name, const char *data, size_t l
 /*
  * Decides at the first byte that is no blank whether this is a document (JSON, a proxy's HTML) or
  * an event stream. Servers mislabel their answers, so the bytes count: no line of an event stream
- * starts with these. Returns the blanks before it, which mean nothing to either.
+ * starts with these. Returns what comes before it and means nothing to either: blanks, and the
+ * byte-order mark that some send before a document.
  */
 static size_t sniff(struct kvt_exchange *exchange, const char *bytes, size_t length)
 {
     size_t at = 0;
     while (at < length && memchr(" \t\r\n", bytes[at], 4))
         at++;
+    if (length - at > 3 && memcmp(bytes + at, "\xef\xbb\xbf", 3) == 0)
+        at += 3;
     if (at == length)
         return at;
     exchange->sniffed = true;
@@ -95,8 +98,8 @@ static void judge_answer(struct kvt_exchange *exchange)
     if (exchange->is_document)
         kvt_completion_document(&exchange->completion, kvt_buffer_string(&exchange->document),
                                 exchange->document.length, transfer->last_byte);
-    if (!exchange->is_document && exchange->completion.n_events == 0 &&
-        exchange->document.length > 0 && exchange->sse.n_comments == 0)
+    if (!exchange->is_document && !exchange->completion.streamed && exchange->document.length > 0 &&
+        exchange->sse.n_comments == 0)
         kvt_failure_set(&exchange->failure, KVT_ENGINE_ERROR, status, true,
                         "the answer is neither JSON nor an event stream");
     else
@@ -105,9 +108,17 @@ static void judge_answer(struct kvt_exchange *exchange)
         exchange->failure = exchange->completion.failure;
 }
 
-static bool has_finished(const struct kvt_completion *completion)
+/*
+ * Is all of the answer here, although the connection did not end as it should? What may come after
+ * the finish_reason is the usage; a server that then only holds the connection sends none.
+ */
+static bool has_finished(const struct kvt_exchange *exchange)
 {
-    return completion->done && completion->finish_reason && !completion->failure.type;
+    const struct kvt_completion *completion = &exchange->completion;
+    if (!completion->finish_reason || completion->failure.type)
+        return false;
+    return completion->done || json_object_get(completion->final, "usage") ||
+           exchange->transfer.end == KVT_TRANSFER_TIMEOUT;
 }
 
 static void judge_cut(struct kvt_exchange *exchange)
@@ -134,8 +145,11 @@ void kvt_attempt_judge(struct kvt_exchange *exchange)
 {
     struct kvt_transfer *transfer = &exchange->transfer;
     struct kvt_failure *failure = &exchange->failure;
-    if (transfer->end != KVT_TRANSFER_COMPLETE && has_finished(&exchange->completion))
-        return; /* all of the answer is here; how the connection ended is no matter */
+    if (transfer->end != KVT_TRANSFER_COMPLETE && has_finished(exchange)) {
+        kvt_completion_end(&exchange->completion); /* how the connection ended is no matter */
+        *failure = exchange->completion.failure;
+        return;
+    }
     switch (transfer->end) {
     case KVT_TRANSFER_COMPLETE:
         judge_answer(exchange);

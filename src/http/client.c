@@ -268,6 +268,11 @@ static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *ex
              "name "
              "them in engine.endpoints and empty engine.extra_body",
              where, failure->field, failure->message);
+    else if (failure->spent)
+        stop(client,
+             "%s: the account's credit is spent: %s. Once there is some again, the same command "
+             "goes on from its journal",
+             where, failure->message);
     else if (!endpoint->answered || failure->status == 401) /* a key may run out on the way */
         judge_refusal(client, where, failure);
     return client->fatal;
@@ -285,14 +290,25 @@ static void finish_exchange(struct kvt_client *client, struct kvt_exchange *exch
     exchange->done(exchange, exchange->context);
 }
 
+/* Seconds the server asks us to wait, NAN without: Retry-After, else the reset of a limit where a
+ * limit is why it refused (servers send the reset with every answer). */
+static double asked_wait(const struct kvt_exchange *exchange)
+{
+    const struct kvt_transfer *transfer = &exchange->transfer;
+    long status = exchange->failure.status;
+    if (!isnan(transfer->asked_wait))
+        return transfer->asked_wait;
+    return status == 429 || status == 503 ? transfer->reset_wait : NAN;
+}
+
 /* Plans another attempt; false when there is none to be had. */
 static bool plan_retry(struct kvt_client *client, struct kvt_exchange *exchange, double now)
 {
     const struct kvt_retry_policy *retry = &client->options.retry;
     if (!exchange->failure.retryable || exchange->tries >= retry->max_attempts)
         return false;
-    double wait = kvt_retry_wait(retry, exchange->tries, exchange->transfer.asked_wait,
-                                 exchange->request.request_id);
+    double wait =
+        kvt_retry_wait(retry, exchange->tries, asked_wait(exchange), exchange->request.request_id);
     if (now + wait - exchange->first_start >= retry->deadline_s)
         return false;
     exchange->state = KVT_WAITING;

@@ -93,6 +93,9 @@ static void fold_choice(struct kvt_completion *completion, const json_t *choice,
     const json_t *source = json_object_get(choice, "delta");
     if (!json_is_object(source))
         source = json_object_get(choice, "message");
+    /* At the end of a stream some servers say the whole message once more. */
+    bool again =
+        completion->n_content > 0 && source && source == json_object_get(choice, "message");
     const json_t *content, *reasoning;
     if (json_is_object(source)) {
         content = json_object_get(source, "content");
@@ -103,8 +106,8 @@ static void fold_choice(struct kvt_completion *completion, const json_t *choice,
         content = json_object_get(choice, "text");
         reasoning = NULL;
     }
-    size_t thought = append_content(&completion->reasoning, reasoning);
-    size_t said = append_content(&completion->text, content);
+    size_t thought = again ? 0 : append_content(&completion->reasoning, reasoning);
+    size_t said = again ? 0 : append_content(&completion->text, content);
     note_text(completion, thought, said, now);
     fold_logprobs(completion, json_object_get(choice, "logprobs"));
     const char *reason = kvt_json_text(choice, "finish_reason", NULL);
@@ -194,10 +197,10 @@ void kvt_completion_document(struct kvt_completion *completion, const char *text
 {
     struct kvt_error ignored;
     json_t *value = kvt_json_parse(text, length, NULL, &ignored);
-    if (!json_is_object(value))
-        unreadable(completion, "the answer is neither JSON nor an event stream", text, length);
-    else if (kvt_failure_in(value))
+    if (kvt_failure_in(value))
         kvt_failure_from_json(&completion->failure, 200, value);
+    else if (!json_is_object(value))
+        unreadable(completion, "the answer is neither JSON nor an event stream", text, length);
     else {
         fold(completion, value, now);
         if (!completion->answered)

@@ -42,9 +42,21 @@ bool kvt_failure_is_overflow(const char *text)
         "longer than the model's context",      /* SGLang */
         "exceeds the model's maximum",          /* SGLang, vLLM */
         "context_length_exceeded",              /* OpenAI, error code */
+        "reduce the length of the messages",    /* OpenAI, Groq */
         "`max_new_tokens` must be <=",          /* TGI */
         "`inputs` must have less than",         /* TGI */
         "longer than the maximum model length", /* vLLM, completions */
+        "max_tokens must be at least 1, got -", /* vLLM, prompt longer than the context */
+        "exceeds model max length",             /* OpenVINO Model Server */
+        "exceeds maximum input length",         /* TensorRT-LLM */
+        "exceeds maximum sequence length",      /* TensorRT-LLM */
+        "should not exceed max_seq_len",        /* TensorRT-LLM */
+        "loaded with context length of only",   /* LM Studio */
+        "is greater than the context length",   /* LM Studio */
+        "exceeds the maximum number of tokens", /* Gemini */
+        "maximum prompt length is",             /* xAI */
+        "exceeded max context length",          /* Ollama */
+        "exceeds the context length",           /* Ollama */
         "exceeds the context window",
         "exceeds context window",
         "prompt is too long",
@@ -59,6 +71,14 @@ static bool is_oversize(const char *text)
 {
     static const char *const words[] = {"request too large", "tokens per request",
                                         "exceeds the maximum request", NULL};
+    return says_any(text, words);
+}
+
+/* The account is empty: neither waiting nor another request helps. */
+static bool is_spent(const char *text)
+{
+    static const char *const words[] = {"insufficient_quota", "exceeded your current quota",
+                                        "insufficient credit", "insufficient balance", NULL};
     return says_any(text, words);
 }
 
@@ -124,9 +144,10 @@ static void classify(struct kvt_failure *failure, long status, const char *text)
         failure->retryable = false;
         return;
     }
+    failure->spent = status == 402 || (status == 429 && is_spent(text));
     if (status == 429) {
         failure->type = KVT_RATE_LIMITED;
-        failure->retryable = !is_oversize(text);
+        failure->retryable = !failure->spent && !is_oversize(text);
         return;
     }
     if (status == 408 || status == 504) {
@@ -141,10 +162,25 @@ static void classify(struct kvt_failure *failure, long status, const char *text)
         find_field(failure, text);
 }
 
+/* Gemini wraps its errors in a list of one. */
+static const json_t *unwrapped(const json_t *value)
+{
+    const json_t *first = json_array_get(value, 0);
+    return json_is_object(first) ? first : value;
+}
+
+/* null, false, "" and {} are how some servers say that there is no error. */
+static bool is_nothing(const json_t *error)
+{
+    return !error || json_is_null(error) || json_is_false(error) ||
+           (json_is_string(error) && json_string_length(error) == 0) ||
+           (json_is_object(error) && json_object_size(error) == 0);
+}
+
 bool kvt_failure_in(const json_t *value)
 {
-    const json_t *error = json_object_get(value, "error");
-    if (error && !json_is_null(error) && !json_is_false(error))
+    value = unwrapped(value);
+    if (!is_nothing(json_object_get(value, "error")))
         return true;
     const char *object = kvt_json_text(value, "object", "");
     if (strcmp(object, "error") == 0)
@@ -175,8 +211,24 @@ static const json_t *message_of(const json_t *body)
     return NULL;
 }
 
+/* A status in the body, as a number or as text ("code": "429"); 0 without. */
+static long code_of(const json_t *body)
+{
+    static const char *const paths[] = {"error.code", "code", NULL};
+    for (size_t i = 0; paths[i]; i++) {
+        long code = (long)kvt_json_integer(body, paths[i], 0);
+        const char *text = kvt_json_text(body, paths[i], NULL);
+        if (text)
+            code = strtol(text, NULL, 10);
+        if (code >= 400 && code < 600)
+            return code;
+    }
+    return 0;
+}
+
 void kvt_failure_from_json(struct kvt_failure *failure, long status, const json_t *body)
 {
+    body = unwrapped(body);
     *failure = (struct kvt_failure){0};
     struct kvt_buffer whole = {0}, message = {0};
     kvt_json_write(&whole, body);
@@ -185,9 +237,9 @@ void kvt_failure_from_json(struct kvt_failure *failure, long status, const json_
         kvt_buffer_append(&message, json_string_value(found), json_string_length(found));
     else
         kvt_json_write(&message, found ? found : body);
-    long code = (long)kvt_json_integer(body, "error.code", kvt_json_integer(body, "code", 0));
+    long code = code_of(body);
     /* A status inside a 200 (llama.cpp, vLLM put it in `code`) says more than the 200. */
-    if (status >= 200 && status < 300 && code >= 400 && code < 600)
+    if (status >= 200 && status < 300 && code)
         status = code;
     classify(failure, status, kvt_buffer_string(&whole));
     set_message(failure, kvt_buffer_string(&message), message.length);
@@ -219,7 +271,7 @@ void kvt_failure_from_body(struct kvt_failure *failure, long status, const char 
 {
     struct kvt_error ignored;
     json_t *value = kvt_json_parse(body, length, NULL, &ignored);
-    if (json_is_object(value)) {
+    if (json_is_object(unwrapped(value))) {
         kvt_failure_from_json(failure, status, value);
         json_decref(value);
         if (failure->message[0])

@@ -26,6 +26,7 @@ struct kvt_failure {
     char message[KVT_FAILURE_TEXT];
     bool retryable;
     bool unreachable; /* no connection could be made */
+    bool spent;       /* the account is: no request will be answered until it is filled */
     char field[64];   /* the kv_ field a 400 or 422 complains of, else "" */
 };
 
@@ -34,8 +35,8 @@ void kvt_failure_set(struct kvt_failure *failure, const char *type, long status,
 
 /*
  * The failure that an error body means. Every shape met in the wild is read: {"error":{...}},
- * {"error":"text"}, {"object":"error","message":...}, {"detail":...}, plain text, HTML. `status`
- * may be 200: an error amid a stream, or in place of an answer.
+ * {"error":"text"}, {"object":"error","message":...}, {"detail":...}, a list of one of them, plain
+ * text, HTML. `status` may be 200: an error amid a stream, or in place of an answer.
  */
 void kvt_failure_from_body(struct kvt_failure *failure, long status, const char *body,
                            size_t length);

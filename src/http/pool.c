@@ -88,29 +88,32 @@ static bool header_is(const char *line, size_t length, const char *name, const c
     return true;
 }
 
-/* What the server asks us to wait; Retry-After wins, of several resets the longest. */
+/* What the server asks us to wait. */
 static void note_wait(struct kvt_transfer *transfer, const char *line, size_t length)
 {
-    static const char *const names[] = {"retry-after", "x-ratelimit-reset",
-                                        "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens",
-                                        "retry-after-ms"};
+    static const struct {
+        const char *name;
+        bool reset;
+        double unit;
+    } headers[] = {{"retry-after", false, 1},
+                   {"retry-after-ms", false, 0.001},
+                   {"x-ratelimit-reset", true, 1},
+                   {"x-ratelimit-reset-requests", true, 1},
+                   {"x-ratelimit-reset-tokens", true, 1}};
     char text[128];
     const char *value;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!header_is(line, length, names[i], &value))
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (!header_is(line, length, headers[i].name, &value))
             continue;
         size_t n = length - (size_t)(value - line);
         if (n >= sizeof text)
             return;
         memcpy(text, value, n);
         text[n] = '\0';
-        double wait = kvt_retry_after(text, kvt_clock_wall());
-        if (i == 4)
-            wait /= 1000;
-        if (i == 0)
-            transfer->asked_wait = wait;
-        else if (isnan(transfer->asked_wait) || (!isnan(wait) && wait > transfer->asked_wait))
-            transfer->asked_wait = wait;
+        double wait = kvt_retry_after(text, kvt_clock_wall()) * headers[i].unit;
+        double *noted = headers[i].reset ? &transfer->reset_wait : &transfer->asked_wait;
+        if (isnan(*noted) || wait > *noted)
+            *noted = wait;
         return;
     }
 }
@@ -122,7 +125,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     if (transfer->first_byte == 0)
         transfer->first_byte = kvt_clock_monotonic();
     if (length > 5 && strncasecmp(line, "HTTP/", 5) == 0)
-        transfer->asked_wait = NAN; /* a new answer (after 1xx) */
+        transfer->asked_wait = transfer->reset_wait = NAN; /* a new answer (after 1xx) */
     else
         note_wait(transfer, line, length);
     return length;
@@ -184,7 +187,7 @@ void kvt_pool_start(struct kvt_pool *pool, struct kvt_transfer *transfer)
     transfer->end = KVT_TRANSFER_FAILED;
     transfer->status = 0;
     transfer->first_byte = transfer->last_byte = 0;
-    transfer->asked_wait = NAN;
+    transfer->asked_wait = transfer->reset_wait = NAN;
     transfer->sent = 0;
     transfer->verify_failed = false;
     transfer->message[0] = '\0';

@@ -49,7 +49,8 @@ struct kvt_transfer {
     long status;
     double start; /* the request's writing, or before that, kvt_pool_start */
     double first_byte, last_byte;
-    double asked_wait; /* Retry-After or x-ratelimit-reset in seconds, NAN without */
+    double asked_wait; /* Retry-After in seconds, NAN without */
+    double reset_wait; /* x-ratelimit-reset, the longest of several, NAN without */
     int sent; /* times the request went out: libcurl repeats it when a kept connection is dead */
     bool verify_failed; /* the server's certificate is not trusted */
     char message[256];

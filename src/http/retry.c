@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Days since 1970-01-01 of a Gregorian date (Fliegel and Van Flandern's formula, shifted). */
 static long long days_of(long long year, int month, int day)
@@ -27,32 +28,65 @@ static double iso_date(const char *text)
     double offset = 0;
     int zone_hour, zone_minute;
     char sign[2];
-    if (sscanf(text + used, "%1[+-]%2d:%2d", sign, &zone_hour, &zone_minute) == 3)
+    if (sscanf(text + used, "%1[+-]%2d:%2d", sign, &zone_hour, &zone_minute) == 3 ||
+        sscanf(text + used, "%1[+-]%2d%2d", sign, &zone_hour, &zone_minute) == 3)
         offset = (sign[0] == '-' ? -1 : 1) * (zone_hour * 3600.0 + zone_minute * 60.0);
     return (double)days_of(year, month, day) * 86400 + hour * 3600.0 + minute * 60.0 + second -
            offset;
 }
 
-/* "1m30s", "250ms", "6m0s": number-unit pairs with nothing else; NAN otherwise. */
-static double duration(const char *text)
+/* Seconds of the unit at *text, which is moved behind it; NAN if there is none. */
+static double unit_at(const char **text)
 {
     static const struct {
-        const char *unit;
+        const char *name;
         double seconds;
-    } units[] = {{"ms", 0.001}, {"us", 1e-6}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    } units[] = {{"milliseconds", 0.001},
+                 {"millisecond", 0.001},
+                 {"ms", 0.001},
+                 {"us", 1e-6},
+                 {"seconds", 1},
+                 {"second", 1},
+                 {"secs", 1},
+                 {"sec", 1},
+                 {"s", 1},
+                 {"minutes", 60},
+                 {"minute", 60},
+                 {"mins", 60},
+                 {"min", 60},
+                 {"m", 60},
+                 {"hours", 3600},
+                 {"hour", 3600},
+                 {"h", 3600},
+                 {"days", 86400},
+                 {"day", 86400},
+                 {"d", 86400}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strncasecmp(*text, units[i].name, strlen(units[i].name)) == 0) {
+            *text += strlen(units[i].name);
+            return units[i].seconds;
+        }
+    return NAN;
+}
+
+/* "1m30s", "250ms", "20 seconds", "PT1M30S" (ISO 8601): numbers with their units and nothing else;
+ * NAN otherwise. */
+static double duration(const char *text)
+{
     double total = 0;
+    if (strncasecmp(text, "PT", 2) == 0)
+        text += 2;
     do {
         char *end;
         double value = strtod(text, &end);
         if (end == text || !isfinite(value))
             return NAN;
-        size_t i = 0, n = sizeof units / sizeof *units;
-        while (i < n && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
-            i++;
-        if (i == n)
+        text = end + strspn(end, " ");
+        value *= unit_at(&text);
+        if (isnan(value))
             return NAN;
-        total += value * units[i].seconds;
-        text = end + strlen(units[i].unit);
+        total += value;
+        text += strspn(text, " ");
     } while (*text);
     return total;
 }
@@ -95,7 +129,7 @@ double kvt_retry_after(const char *value, double now)
 double kvt_retry_wait(const struct kvt_retry_policy *policy, int attempt, double asked,
                       const char *key)
 {
-    if (!isnan(asked))
+    if (asked > 0) /* NAN compares false; "now" would only spend the attempts */
         return asked < policy->backoff_max_s ? asked : policy->backoff_max_s;
     double backoff = policy->backoff_s * pow(2, attempt - 1);
     if (!(backoff < policy->backoff_max_s))

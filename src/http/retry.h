@@ -19,15 +19,16 @@ struct kvt_retry_policy {
 
 /*
  * Seconds that a Retry-After or x-ratelimit-reset value asks to wait, at wall-clock time `now`:
- * plain seconds ("2", "0.5"), a duration ("1m30s", "250ms", "1h"), an HTTP date, an ISO-8601 date,
- * or a Unix time in seconds or milliseconds. Never negative; NAN when the text is none of these.
+ * plain seconds ("2", "0.5"), a duration ("1m30s", "250ms", "20 seconds", "PT1M30S"), an HTTP date,
+ * an ISO-8601 date, or a Unix time in seconds or milliseconds. Never negative; NAN when the text is
+ * none of these.
  */
 double kvt_retry_after(const char *value, double now);
 
 /*
  * Seconds to wait after failed attempt number `attempt` (from 1). `asked` is what the server asked
- * for, or NAN. Jitter (between half the back-off and all of it) depends on seed, key and attempt
- * only.
+ * for, or NAN; asked for no wait at all, it gets the back-off. Jitter (between half the back-off
+ * and all of it) depends on seed, key and attempt only.
  */
 double kvt_retry_wait(const struct kvt_retry_policy *policy, int attempt, double asked,
                       const char *key);

@@ -330,6 +330,16 @@ static void test_errors(void)
         429,
         "{\"error\":{\"message\":\"Request too large for gpt-x: Limit 10000, Requested 20000\"}}");
     ok(!failure.retryable, "but not one that can never pass");
+    from_body(429, "{\"error\":{\"message\":\"m\",\"code\":\"insufficient_quota\"}}");
+    ok(!failure.retryable && failure.spent, "nor where the account is spent");
+    from_body(402, "{\"error\":{\"message\":\"Insufficient Balance\"}}");
+    ok(!failure.retryable && failure.spent, "402 says the same");
+    from_body(500, "{\"error\":{\"message\":\"insufficient balance of nodes\"}}");
+    ok(failure.retryable && !failure.spent, "other statuses do not");
+    from_body(400, "[{\"error\":{\"code\":400,\"message\":\"m4\"}}]");
+    is_text(failure.message, "m4", "in a list of one");
+    is_text(from_body(200, "{\"error\":{\"code\":\"429\",\"message\":\"m5\"}}"), "RATE_LIMITED",
+            "a status that is a text");
     is_text(from_body(408, "x"), "TIMEOUT", "408");
     is_text(from_body(504, "x"), "TIMEOUT", "504");
     const long never[] = {400, 401, 403, 404, 422, 301, 413};
@@ -358,6 +368,15 @@ static void test_errors(void)
         "Given: 5000\"}",
         "{\"error\":{\"message\":\"too long\",\"code\":\"context_length_exceeded\"}}",
         "Context size has been exceeded.",
+        "Number of prompt tokens: 5000 exceeds model max length: 4096",
+        "Prompt length (5000) exceeds maximum input length (4096)",
+        "The sum of prompt length (4000) and query length (0) max_tokens (2048) should not exceed "
+        "max_seq_len (4096)",
+        "{\"error\":\"Trying to keep the first 5000 tokens when context the overflows. However, "
+        "the "
+        "model is loaded with context length of only 4096 tokens, which is not enough.\"}",
+        "The number of tokens to keep from the initial prompt is greater than the context length",
+        "The input token count (5000) exceeds the maximum number of tokens allowed (4096).",
     };
     for (size_t i = 0; i < sizeof overflows / sizeof *overflows; i++) {
         is_text(from_body(i == 4   ? 422

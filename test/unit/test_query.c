@@ -385,10 +385,15 @@ static void test_retries(void)
     is_near(kvt_retry_after("250ms", t), 0.25, 1e-9, "milliseconds");
     is_near(kvt_retry_after("6m0s", t), 360, 1e-9, "OpenAI's reset");
     is_near(kvt_retry_after("1h2m3s", t), 3723, 1e-9, "with hours");
+    is_near(kvt_retry_after("PT1M30S", t), 90, 1e-9, "ISO 8601's duration");
+    is_near(kvt_retry_after("20 seconds", t), 20, 1e-9, "in words");
+    is_near(kvt_retry_after("1 min 5 sec", t), 65, 1e-9, "in several");
+    is_near(kvt_retry_after("2025-11-25T00:00:10+0200", t), 10, 1e-6, "an offset without colon");
     is_near(kvt_retry_after("1764021610", t), 10, 1e-6, "Unix seconds");
     is_near(kvt_retry_after("1764021610000", t), 10, 1e-6, "Unix milliseconds");
     ok(isnan(kvt_retry_after("soon", t)) && isnan(kvt_retry_after("", t)) &&
-           isnan(kvt_retry_after("1x", t)),
+           isnan(kvt_retry_after("1x", t)) && isnan(kvt_retry_after("PT", t)) &&
+           isnan(kvt_retry_after("1 second ago", t)),
        "anything else is nothing");
     struct kvt_retry_policy policy = {.backoff_s = 1, .backoff_max_s = 10, .seed = 7};
     for (int attempt = 1; attempt <= 6; attempt++) {
@@ -402,6 +407,8 @@ static void test_retries(void)
        "another for another request");
     is_near(kvt_retry_wait(&policy, 1, 3, "k"), 3, 0, "what the server asks for is obeyed");
     is_near(kvt_retry_wait(&policy, 1, 3600, "k"), 10, 0, "up to the cap");
+    ok(kvt_retry_wait(&policy, 1, 0, "k") == kvt_retry_wait(&policy, 1, NAN, "k"),
+       "one that asks for no wait gets the back-off");
 }
 
 static const char *applied(const char *cache, double budget, const char *unit, bool reference,
