@@ -25,6 +25,19 @@ static inline unsigned kvt_bits_lowest(uint64_t word)
 #endif
 }
 
+/* The place of the highest bit set, from 0; the word is not 0. */
+static inline unsigned kvt_bits_highest(uint64_t word)
+{
+#if defined(__GNUC__)
+    return 63u - (unsigned)__builtin_clzll(word);
+#else
+    unsigned place = 63;
+    while (!(word >> place & 1))
+        place--;
+    return place;
+#endif
+}
+
 /* How many bits are set. */
 static inline unsigned kvt_bits_count(uint64_t word)
 {

@@ -1,6 +1,7 @@
 #include "token/split.h"
 
 #include "token/ascii.h"
+#include "token/split_ascii.h"
 #include "token/unicode.h"
 
 #include <stdbool.h>
@@ -70,25 +71,6 @@ static size_t newlines(const char *text, size_t length, size_t at)
     return at;
 }
 
-/* Bytes of 's 't 're 've 'm 'll 'd at text[at], else 0. U+017F folds to s. */
-static size_t contraction(const char *text, size_t length, size_t at, bool fold)
-{
-    if (text[at] != '\'' || length - at < 2)
-        return 0;
-    unsigned char lower = fold ? 0x20 : 0;
-    unsigned char a = (unsigned char)text[at + 1];
-    unsigned char b = length - at > 2 ? (unsigned char)text[at + 2] : 0;
-    if (fold && a == 0xc5 && b == 0xbf)
-        return 3;
-    a |= lower;
-    b |= lower;
-    if (a == 's' || a == 't' || a == 'm' || a == 'd')
-        return 2;
-    if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l'))
-        return 3;
-    return 0;
-}
-
 /*
  * A piece of white space that starts at `at`: \s+(?!\S)|\s+. The whole run at the end of the text,
  * else the run without its last character, which goes with what follows; one character alone is a
@@ -138,7 +120,7 @@ static size_t newline_space_piece(const char *text, size_t length, size_t at, bo
 static inline size_t gpt2(const char *text, size_t length, size_t at)
 {
     uint8_t flags;
-    size_t part = contraction(text, length, at, false);
+    size_t part = kvt_split_contraction(text, length, at, false);
     if (part)
         return at + part;
     size_t start = at;
@@ -208,7 +190,7 @@ static inline size_t llama3_like(const char *text, size_t length, size_t at, int
         }
         return newlines(text, length, run_without(text, length, at + 1, WORDLIKE));
     }
-    size_t part = contraction(text, length, at, true);
+    size_t part = kvt_split_contraction(text, length, at, true);
     if (part)
         return at + part;
     size_t width = step(text, length, at, &flags);
@@ -282,7 +264,7 @@ static size_t o200k_word(const char *text, size_t length, size_t at, uint8_t fla
     else if (!prefixed)
         return at;
     if (end < length)
-        end += contraction(text, length, end, true);
+        end += kvt_split_contraction(text, length, end, true);
     return end;
 }
 
@@ -325,22 +307,33 @@ static inline size_t visible_space(const char *text, size_t length, size_t at)
     return length;
 }
 
-/* The pieces of a family, one behind the other. */
-#define SPLIT(family)                                                                              \
+static size_t no_block(const char *text, size_t length, size_t at, size_t *ends, size_t most)
+{
+    (void)text, (void)length, (void)at, (void)ends, (void)most;
+    return 0;
+}
+
+/* The pieces of a family, one behind the other: by blocks of ASCII, and one by one between them. */
+#define SPLIT(family, block)                                                                       \
     static size_t split_##family(const char *text, size_t length, size_t at, size_t *ends,         \
                                  size_t most)                                                      \
     {                                                                                              \
         size_t count = 0;                                                                          \
-        while (count < most && at < length)                                                        \
-            ends[count++] = at = family(text, length, at);                                         \
+        while (count < most && at < length) {                                                      \
+            size_t found = block(text, length, at, ends + count, most - count);                    \
+            if (!found)                                                                            \
+                ends[count + found++] = family(text, length, at);                                  \
+            count += found;                                                                        \
+            at = ends[count - 1];                                                                  \
+        }                                                                                          \
         return count;                                                                              \
     }
-SPLIT(gpt2)
-SPLIT(llama3)
-SPLIT(qwen2)
-SPLIT(cl100k)
-SPLIT(o200k)
-SPLIT(visible_space)
+SPLIT(gpt2, kvt_split_ascii_gpt2)
+SPLIT(llama3, kvt_split_ascii_llama3)
+SPLIT(qwen2, kvt_split_ascii_qwen2)
+SPLIT(cl100k, kvt_split_ascii_llama3) /* they differ only where the text ends */
+SPLIT(o200k, no_block)
+SPLIT(visible_space, no_block)
 
 kvt_split_function kvt_split_by_family(enum kvt_split_family family)
 {

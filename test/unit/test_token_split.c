@@ -48,7 +48,10 @@ static uint32_t below(uint32_t limit)
     return (uint32_t)(state >> 33) % limit;
 }
 
-/* Short texts of few kinds of characters, so that neighbours of every kind meet often. */
+/*
+ * Texts of few kinds of characters, so that neighbours of every kind meet often: most of them
+ * short, some longer than the blocks in which ASCII is split, and of those some all ASCII.
+ */
 static void random_text(struct kvt_buffer *text)
 {
     static const char *const kinds[] = {"a",
@@ -65,6 +68,7 @@ static void random_text(struct kvt_buffer *text)
                                         " ",
                                         " ",
                                         "  ",
+                                        " \n",
                                         "\n",
                                         "\r\n",
                                         "\t",
@@ -93,9 +97,12 @@ static void random_text(struct kvt_buffer *text)
                                         "        "};
     const uint32_t n_kinds = sizeof kinds / sizeof *kinds;
     uint32_t first = below(n_kinds), width = below(4) ? 2 + below(6) : n_kinds;
+    bool many = below(3) == 0, plain = many && below(2);
     kvt_buffer_clear(text);
-    for (uint32_t n = 1 + below(below(8) ? 12 : 60); n > 0; n--)
-        kvt_buffer_text(text, kinds[(first + below(width) * 7) % n_kinds]);
+    for (uint32_t n = 1 + below(many ? 150 : 12); n > 0; n--) {
+        const char *kind = kinds[(first + below(width) * 7) % n_kinds];
+        kvt_buffer_text(text, plain && (unsigned char)*kind >= 0x80 ? "." : kind);
+    }
 }
 
 /* Both cut the whole text; the pattern may leave out nothing. */
