@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "http/client.h"
@@ -160,6 +161,21 @@ static _Noreturn void die_by_signal(int number)
 
 /* --- opening --- */
 
+/* Options that say something only together. */
+static void check_options(void)
+{
+    if (offline && conformance)
+        kvt_die(KVT_USAGE, "--conformance asks a server, and --offline asks nothing");
+    if ((offline || retry_failed) && !journal_path && !conformance)
+        kvt_die(KVT_USAGE, "%s needs the journal that holds the answers: --journal=FILE",
+                offline ? "--offline" : "--retry-failed");
+    if (common.skip_bad && journal_path && kvt_file_same(common.skip_bad, journal_path))
+        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite the journal; name another file",
+                common.skip_bad);
+    if (cacert && access(cacert, R_OK) != 0)
+        kvt_die(KVT_USAGE, "--cacert: cannot read %s: %s", cacert, strerror(errno));
+}
+
 /* Flags are short for settings, so they take part in the precedence and in meta. */
 static void flags_to_settings(struct kvt_settings *settings)
 {
@@ -195,14 +211,20 @@ static void open_watch(struct infer *infer, const json_t *tree, struct kvt_clien
 {
     const char *gauge = kvt_json_text(tree, "engine.gauge", NULL);
     const struct kvt_url *endpoint = &infer->grid.endpoints[0];
+    struct kvt_client_options reader = *asked;
     if (gauge && (asked->concurrency > 1 || infer->grid.n_endpoints > 1))
         kvt_die(KVT_USAGE,
                 "engine.gauge counts all requests of one server: it needs --concurrency=1 and "
                 "one endpoint");
-    char *url = kvt_asprintf("%s/metrics", endpoint->root);
-    kvt_watch_open(&infer->watch, mem_probe, gauge, kvt_json_text(tree, "engine.gauge_url", url),
-                   asked, endpoint->credentials);
-    free(url);
+    char *metrics = kvt_asprintf("%s/metrics", endpoint->root);
+    const char *url = kvt_json_text(tree, "engine.gauge_url", metrics);
+    size_t root = strlen(endpoint->root);
+    bool same_server = strncmp(url, endpoint->root, root) == 0 && strchr("/?", url[root]);
+    if (!same_server) /* the key is the server's, not that of whoever collects its gauges */
+        reader.api_key = NULL;
+    kvt_watch_open(&infer->watch, mem_probe, gauge, url, &reader,
+                   same_server ? endpoint->credentials : NULL);
+    free(metrics);
     asked->before = kvt_watch_before;
     asked->after = kvt_watch_after;
     asked->hook_context = &infer->watch;
@@ -264,7 +286,9 @@ static void open_grid(struct infer *infer)
                                             .exp_group_id = infer->exp_group_id};
     json_t *run;
     recall_server(&grid_options, tree, &run);
-    if (kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
+    if (kvt_proof_check_settings(kvt_json_get(tree, "engine.kv_report"),
+                                 kvt_json_get(tree, "kv.geometry"), &error) != 0 ||
+        kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
         kvt_die_error(&error);
     json_decref(run);
     tell_unused(infer);
@@ -312,8 +336,10 @@ static void close_grid(struct infer *infer)
     infer->n_failed += infer->window.tally.failed;
     kvt_journal_on_sync(&infer->journal, NULL, NULL);
     kvt_client_close(infer->client);
-    if (infer->client)
+    if (infer->client) {
+        kvt_watch_tell(&infer->watch);
         kvt_watch_close(&infer->watch);
+    }
     kvt_preflight_free(&infer->preflight);
     kvt_window_close(&infer->window);
     kvt_grid_close(&infer->grid);
@@ -360,9 +386,13 @@ static _Noreturn void wind_down(struct infer *infer)
                 give_up(infer, &error);
         if (kvt_window_finish(&infer->window, &error) != 0)
             give_up(infer, &error);
-        summary(infer);
-        kvt_say("interrupted with at least %zu requests to go%s", left,
-                journal_path ? "; the same command goes on from the journal" : "");
+        if (infer->n_entries == 0) {
+            kvt_say("interrupted before the first entry; the same command begins again");
+        } else {
+            summary(infer);
+            kvt_say("interrupted with at least %zu requests to go%s", left,
+                    journal_path ? "; the same command goes on from the journal" : "");
+        }
     }
     if (kvt_journal_close(&infer->journal, &error) != 0)
         kvt_die_error(&error);
@@ -419,9 +449,13 @@ static void run_preflight(struct infer *infer)
     struct kvt_preflight *preflight = &infer->preflight;
     struct kvt_error error;
     kvt_preflight_free(preflight);
-    if (kvt_preflight_ensure(preflight, infer->client, &infer->grid, tree, &infer->candidates,
-                             &infer->journal, kvt_clock_created(), &error) != 0)
+    int status =
+        kvt_preflight_ensure(preflight, infer->client, &infer->grid, tree, &infer->candidates,
+                             &infer->journal, kvt_clock_created(), &interrupted, &error);
+    if (status < 0)
         give_up(infer, &error);
+    if (status > 0)
+        wind_down(infer);
     kvt_say("%s", preflight->text);
     if (strcmp(preflight->applied, "contradicted") == 0)
         kvt_die(KVT_SYSTEM,
@@ -552,6 +586,8 @@ static void probe_first(struct infer *infer)
             note_candidate(infer, &held[n].line);
         n++;
     }
+    if (interrupted)
+        wind_down(infer);
     for (size_t i = 0; i < n; i++) {
         make_room(infer);
         take_line(infer, &held[i].line);
@@ -620,6 +656,7 @@ int main(int argc, char **argv)
     struct kvt_error error;
     struct kvt_line line;
     kvt_options_parse(argc, argv, &usage, &arguments);
+    check_options();
     kvt_settings_open(&infer.settings, common.config, &arguments);
     flags_to_settings(&infer.settings);
     if (kvt_grid_check_secrets(kvt_settings_tree(&infer.settings), &error) != 0)

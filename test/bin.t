@@ -230,6 +230,9 @@ fails 3 "no server" kvt-bin --tokenizer=http://127.0.0.1:9/tokenize "$scratch/on
 printf '%s\n' '{"text":"a"}' '{"txt":"b"}' 'x' '{"text":"a"}' >"$scratch/count-bad"
 ok "--count sets bad lines aside" kvt-bin --count --tokenizer examples/recall/recall.gguf --skip-bad "$scratch/count-aside" "$scratch/count-bad"
 is "and counts the others" "$(grep -c '"n":' "$scratch/.out")" 2
+cp "$scratch/count-bad" "$scratch/count-precious"
+fails 2 "--skip-bad does not overwrite what is counted" kvt-bin --count --tokenizer examples/recall/recall.gguf --skip-bad "$scratch/count-bad" "$scratch/count-bad"
+ok "which stays" cmp "$scratch/count-bad" "$scratch/count-precious"
 is "and keeps the bad ones" "$(cat "$scratch/count-aside")" "$(sed -n 2,3p "$scratch/count-bad")"
 jq -c 'if ._id == "q00-1" then .answers = [] else . end' examples/recall/recall.jsonl | head -n 5 >"$scratch/no-answer"
 fails 1 "a row without an answer is a bad line" kvt-bin -c config/snapkv.json "$scratch/no-answer"

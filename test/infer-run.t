@@ -233,6 +233,22 @@ like 'naming the line' "$(cat "$scratch/messages")" 'foreign:7: no record of a j
 run honest --journal "$scratch/foreign" --skip-bad "$scratch/aside"
 like '--skip-bad leaves it out' "$status $(cat "$scratch/messages")" '^0 .*foreign:7: no record of a journal; 1 such line is left out'
 is 'and its request is asked again' "$(grep -c '"kind":"response"' "$scratch/stream") $(sed -n 's/.*runs: \([0-9]* asked\).*/\1/p' "$scratch/messages")" '48 1 asked'
+sed 's/"applied":"[a-z]*"/"other":1/' "$journal" >"$scratch/older"
+run honest --journal "$scratch/older"
+like 'a response of another version is named, with the remedy' "$status $(cat "$scratch/messages")" '^3 .*older: the response [0-9a-f]+\.\.\. has no request or no telemetry.kv, .*remove that line'
+cp "$journal" "$scratch/precious"
+run honest --journal "$scratch/precious" --skip-bad "$scratch/../$(basename "$scratch")/precious"
+is '--skip-bad does not overwrite the journal' "$status $(cmp "$scratch/precious" "$journal" && echo whole)" '2 whole'
+cp "$scratch/entries" "$scratch/precious"
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --skip-bad "$scratch/precious" <"$scratch/precious" >/dev/null 2>&1 && code=0 || code=$?
+is 'nor the input' "$code $(cmp "$scratch/precious" "$scratch/entries" && echo whole)" '2 whole'
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/closed" "$scratch/entries" 2>"$scratch/messages" >&- && code=0 || code=$?
+like 'without a standard output the stage stops' "$code $(cat "$scratch/messages")" '^3 .*cannot write to standard output'
+is 'and nothing but its records is in the journal' "$(jq -r .kind "$scratch/closed" | sort -u | tr '\n' ' ')" 'response run '
+fails 2 '--offline without a journal' kvt-infer -c "$scratch/grid.json" --offline "$scratch/entries"
+like 'is told what it needs' "$(cat "$scratch/.err")" '--offline needs the journal .*--journal=FILE'
+fails 2 '--retry-failed too' kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --retry-failed "$scratch/entries"
+fails 2 'a journal is no stream' kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal - "$scratch/entries"
 script once-bad.1 <<'END'
 json 400 {"error":{"message":"not today"}}
 END
@@ -309,6 +325,32 @@ kill -INT "$infer_pid"
 wait "$infer_pid"
 is 'a second SIGINT ends at once' "$?" 130
 ok 'without waiting for answers' [ $((($(date +%s%N) - begun) / 1000000)) -lt 2500 ]
+# A preflight has no answers to wait for.
+script slow-probe <<'END'
+head 200
+sleep 1
+token hi
+finish stop
+END
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+infer_pid=$!
+for _ in $(seq 200); do [ "$(asked slow-probe)" -ge 1 ] && break; sleep 0.01; done
+kill -INT "$infer_pid"
+wait "$infer_pid"
+is 'SIGINT in a preflight: ends by the signal' "$?" 130
+ok 'nothing more is asked' [ "$(asked slow-probe)" -le 2 ]
+like 'and it is said' "$(cat "$scratch/messages")" 'interrupted before the first entry; the same command begins again'
+before=$(asked slow-probe)
+mkfifo "$scratch/held"
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe <"$scratch/held" >"$scratch/stream" 2>"$scratch/messages" &
+infer_pid=$!
+exec 7>"$scratch/held"
+head -n 3 "$scratch/entries" >&7
+sleep 0.3
+kill -INT "$infer_pid"
+exec 7>&-
+wait "$infer_pid"
+is 'SIGINT before a preflight: nothing is asked' "$? $(($(asked slow-probe) - before))" '130 0'
 # kill -9: only what was in flight may be asked again (more kills in test/long/kill-infer)
 cp "$scripts/steady" "$scripts/killed"
 for kill in 5 14 26; do
@@ -405,6 +447,11 @@ is '--conformance lists what is spoken' "$(grep -c '^yes' "$scratch/out") $(grep
 kvt-infer -u "$mock/s/ignore" --conformance >"$scratch/out" 2>&1
 like 'and what is not' "$(cat "$scratch/out")" 'no +usage.kv_cache in a stream'
 
+fails 2 'a report under a wrong name' kvt-infer -c <(jq '.engine.kv_report = {kept_token: "/x"}' "$scratch/grid.json") -u "$mock/s/honest" "$scratch/fewer"
+like 'is refused with the right one' "$(cat "$scratch/.err")" 'kv_report has no member kept_token; the nearest is kept_tokens'
+fails 2 'a pointer that is none' kvt-infer -c <(jq '.engine.kv_report = {kept_tokens: "stats.kept"}' "$scratch/grid.json") -u "$mock/s/honest" "$scratch/fewer"
+fails 2 'a geometry under a wrong name' kvt-infer -c <(jq '.kv.geometry = {n_layer: 2}' "$scratch/grid.json") -u "$mock/s/honest" "$scratch/fewer"
+
 # --- memory ---
 jq '.kv.geometry = {n_layers: 2, n_kv_heads: 2, head_dim: 8, bytes_per_value: 2} | .kv.budgets = [0.5]' "$scratch/grid.json" >"$scratch/geometry.json"
 kvt-infer -c "$scratch/geometry.json" -u "$mock/s/ignore" "$scratch/fewer" >"$scratch/stream" 2>/dev/null
@@ -423,6 +470,11 @@ entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" >"$scratch/st
 keep_stream
 is 'bytes by the server'"'"'s gauge: half of 1600 tokens of 128 bytes' "$(jq -c 'select(.kind=="response").telemetry.kv | [.source, .bytes, .gauge.name, .gauge.before, .gauge.peak]' "$scratch/stream")" '["gauge",102400,"vllm:kv_cache_usage_perc",0.25,0.75]'
 fails 2 'a gauge is honest for one request at a time' kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" --concurrency=2 "$scratch/fewer"
+jq --arg u "$mock/s/none" '.engine.gauge_url = $u | .engine.gauge = "vllm:nothing"' "$scratch/gauge.json" >"$scratch/no-gauge.json"
+entries 1 | kvt-infer -c "$scratch/no-gauge.json" -u "$mock/s/gauged" 2>"$scratch/messages" >/dev/null
+like 'a gauge that is not there is told' "$(cat "$scratch/messages")" "no gauge vllm:nothing was found at $mock/s/none"
+entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='exit 3' 2>"$scratch/messages" >/dev/null
+like 'and a command that measures nothing' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
 entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
@@ -497,6 +549,14 @@ jq '.engine.api_key_env = "MY_KEY"' "$settings" >"$scratch/env.json"
 cp "$scripts/paced" "$scripts/my-key"
 MY_KEY=abc OPENAI_API_KEY=wrong play my-key -c "$scratch/env.json"
 is 'engine.api_key_env names the variable' "$(jq -r 'select(.name=="my-key").authorization' "$requests")" 'Bearer abc'
+jq --arg u "${mock/127.0.0.1/localhost}/s/other-gauge" '.engine.gauge_url = $u' "$scratch/gauge.json" >"$scratch/elsewhere.json"
+jq --arg u "$mock/s/own-gauge" '.engine.gauge_url = $u' "$scratch/gauge.json" >"$scratch/own.json"
+cp "$scripts/metrics" "$scripts/other-gauge"
+cp "$scripts/metrics" "$scripts/own-gauge"
+cp "$scripts/paced" "$scripts/gauge-key"
+OPENAI_API_KEY=$key play gauge-key -c "$scratch/elsewhere.json"
+OPENAI_API_KEY=$key play gauge-key -c "$scratch/own.json"
+is 'the key is not sent to gauges of another server' "$(jq -r 'select(.name=="other-gauge" or .name=="own-gauge") | "\(.name) \(.authorization)"' "$requests" | sort -u | tr '\n' ';')" "other-gauge null;own-gauge Bearer $key;"
 cp "$scripts/paced" "$scripts/no-key"
 OPENAI_API_KEY='' play no-key
 is 'no header for an empty key' "$(jq -r 'select(.name=="no-key").authorization' "$requests")" null
@@ -548,6 +608,13 @@ fails 2 'a date that is none' env SOURCE_DATE_EPOCH=abc kvt-infer -c "$settings"
 like 'is named' "$(cat "$scratch/.err")" 'SOURCE_DATE_EPOCH is abc; it must be seconds since 1970'
 fails 2 'no server at all' kvt-infer -c "$settings" "$entry"
 fails 2 'a URL that is none' kvt-infer -c "$settings" -u localhost:8000 "$entry"
+fails 2 'a port that is none' kvt-infer -c "$settings" -u http://127.0.0.1:99999 "$entry"
+fails 2 'certificates that are not there' kvt-infer -c "$settings" -u "$mock/s/paced" --cacert "$scratch/none" "$entry"
+like 'are named' "$(cat "$scratch/.err")" 'cacert: cannot read .*none: No such file'
+fails 2 'an endpoint for no budget' kvt-infer -c <(jq '.engine.endpoints.half = "http://h"' "$scratch/two.json") "$entry"
+like 'is named' "$(cat "$scratch/.err")" 'engine.endpoints: "half" is no budget'
+kvt-infer -c <(jq '.engine.endpoints["0.3"] = "http://h"' "$scratch/two.json") "$entry" >/dev/null 2>"$scratch/messages"
+like 'one for a budget that is not asked for is told' "$(cat "$scratch/messages")" 'a server for budget 0.3, which kv.budgets does not hold'
 fails 2 'an unknown placeholder' kvt-infer -c <(jq '.engine.extra_body = {a: "{kv_bugdet}"}' "$settings") -u "$mock/s/paced" "$entry"
 if command script -qec true /dev/null >/dev/null 2>&1; then
     entries 6 >"$scratch/six"

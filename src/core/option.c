@@ -4,11 +4,13 @@
 #include "core/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 size_t kvt_spelling_distance(const char *a, const char *b)
 {
@@ -136,9 +138,23 @@ static const struct kvt_option *find_letter(const struct kvt_usage *usage, char 
     return NULL;
 }
 
+/*
+ * Descriptors that the caller closed would be given to the next file that is opened, and records
+ * written to standard output would then go into the journal. Opened the wrong way round, they stay
+ * as useless as they were: using one is an error.
+ */
+static void reserve_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+            _exit(KVT_SYSTEM);
+}
+
 void kvt_options_parse(int argc, char **argv, const struct kvt_usage *usage,
                        struct kvt_arguments *arguments)
 {
+    reserve_standard_descriptors();
     if (argc > 0)
         kvt_set_program(argv[0]);
     *arguments = (struct kvt_arguments){0};

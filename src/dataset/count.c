@@ -6,6 +6,7 @@
 #include "core/utf8.h"
 #include "stream/reader.h"
 #include "stream/scan.h"
+#include "stream/stage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -133,8 +134,8 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remot
     struct kvt_encoder *encoder = tokenizer ? kvt_encoder_new(tokenizer) : NULL;
     struct aside aside = {.path = options->skip_bad};
     int status;
-    if (aside.path && !(aside.file = fopen(aside.path, "wb")))
-        kvt_die(KVT_SYSTEM, "cannot open %s: %s", aside.path, strerror(errno));
+    if (aside.path)
+        aside.file = kvt_stage_open_skip(aside.path, arguments);
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
         if (line.length == 0)

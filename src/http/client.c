@@ -467,14 +467,25 @@ size_t kvt_client_hold(struct kvt_client *client)
     return given_up;
 }
 
+void kvt_client_abandon(struct kvt_client *client)
+{
+    client->held = true;
+    for (size_t i = 0; i < client->n_endpoints; i++) {
+        struct endpoint *endpoint = &client->endpoints[i];
+        while (endpoint->first) {
+            kvt_pool_cancel(client->pool, &endpoint->first->transfer);
+            unlink_exchange(endpoint, endpoint->first);
+        }
+        endpoint->flying = 0;
+    }
+    client->pending = client->flying = client->lingering = 0;
+}
+
 void kvt_client_close(struct kvt_client *client)
 {
     if (!client)
         return;
-    for (size_t i = 0; i < client->n_endpoints; i++)
-        for (struct kvt_exchange *exchange = client->endpoints[i].first; exchange;
-             exchange = exchange->next)
-            kvt_pool_cancel(client->pool, &exchange->transfer);
+    kvt_client_abandon(client);
     kvt_pool_close(client->pool);
     free(client->endpoints);
     free(client);

@@ -94,6 +94,8 @@ int kvt_client_step(struct kvt_client *client, double wait, int extra, struct kv
 void kvt_client_wake(void *client);
 size_t kvt_client_pending(const struct kvt_client *client); /* submitted, not done */
 size_t kvt_client_flying(const struct kvt_client *client);
+/* Nothing more is sent, and what is under way is dropped: no exchange is touched any more. */
+void kvt_client_abandon(struct kvt_client *client);
 /* From now on nothing is sent; only what is in flight may still end. Returns what was given up. */
 size_t kvt_client_hold(struct kvt_client *client);
 void kvt_client_close(struct kvt_client *client);

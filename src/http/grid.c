@@ -248,6 +248,34 @@ static int add_budgets(struct kvt_grid *grid, const json_t *tree,
     return 0;
 }
 
+/* Each key must be a budget, each value a URL; a budget that is not asked for is only told. */
+static int check_endpoints(const struct kvt_grid *grid, const json_t *tree, struct kvt_error *error)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(kvt_json_get(tree, "engine.endpoints"), key, value)
+    {
+        char *end;
+        double budget = strtod(key, &end);
+        bool number = end != key && *end == '\0';
+        bool known = strcmp(key, "full") == 0 || strcmp(key, "reference") == 0;
+        if (!number && !known)
+            return kvt_fail(error, KVT_USAGE,
+                            "engine.endpoints: \"%s\" is no budget (a number, full or reference)",
+                            key);
+        if (!json_is_string(value))
+            return kvt_fail(error, KVT_USAGE, "engine.endpoints: the URL of %s is not a string",
+                            key);
+        for (size_t i = 0; i < grid->n_runs; i++)
+            known = known || grid->runs[i].budget == budget;
+        if (!known)
+            kvt_say("engine.endpoints names a server for budget %s, which kv.budgets does not "
+                    "hold; it is not used",
+                    key);
+    }
+    return 0;
+}
+
 /* A sweep whose budgets never reach the server is the same run under several labels. */
 static int check_channel(struct kvt_grid *grid, const json_t *tree, struct kvt_error *error)
 {
@@ -322,7 +350,7 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
         .repeats = (long)kvt_json_integer(tree, "decoding.repeats", 1),
         .kv = json_object(),
     };
-    if (options->engine_name)
+    if (options->engine_name && *options->engine_name)
         grid->engine_name = kvt_strdup(options->engine_name);
     static const char *const members[] = {"window", "kernel", "compress_after"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -340,7 +368,7 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
     for (size_t i = 0; i < grid->n_runs; i++)
         if (fill_run(grid, tree, &grid->runs[i], error) != 0)
             goto fail;
-    if (check_channel(grid, tree, error) == 0)
+    if (check_endpoints(grid, tree, error) == 0 && check_channel(grid, tree, error) == 0)
         return 0;
 fail:
     kvt_grid_close(grid);

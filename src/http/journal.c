@@ -168,6 +168,8 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
     *journal = (struct kvt_journal){.path = path, .descriptor = -1};
     if (!path)
         return 0;
+    if (strcmp(path, "-") == 0)
+        return kvt_fail(error, KVT_USAGE, "a journal is a file, not standard input or output");
     int flags = read_only ? O_RDONLY : O_RDWR | O_CREAT | O_APPEND;
     journal->descriptor = open(path, flags | O_CLOEXEC, 0666);
     if (journal->descriptor < 0)

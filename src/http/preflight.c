@@ -155,11 +155,18 @@ static int ask_entry(struct question asked[N_ASKED], struct kvt_client *client,
     return 0;
 }
 
-static int wait_for_all(struct kvt_client *client, struct kvt_error *error)
+/* 1: *stop was set, and nothing is asked any more. */
+static int wait_for_all(struct kvt_client *client, const volatile sig_atomic_t *stop,
+                        struct kvt_error *error)
 {
-    while (kvt_client_pending(client) > 0)
+    while (kvt_client_pending(client) > 0) {
+        if (*stop) {
+            kvt_client_abandon(client);
+            return 1;
+        }
         if (kvt_client_step(client, 1, -1, error) != 0)
             return -1;
+    }
     return 0;
 }
 
@@ -405,14 +412,16 @@ static bool refused(const struct question *question)
 
 static int ask_all(struct question (*asked)[N_ASKED], struct kvt_client *client,
                    const struct kvt_grid *grid, const json_t *tree,
-                   const struct kvt_candidate *const *picked, size_t n, struct kvt_error *error)
+                   const struct kvt_candidate *const *picked, size_t n,
+                   const volatile sig_atomic_t *stop, struct kvt_error *error)
 {
     for (int logprobs = 1; logprobs >= 0; logprobs--) {
         for (size_t i = 0; i < n; i++)
             if (ask_entry(asked[i], client, grid, tree, picked[i], logprobs, error) != 0)
                 return -1;
-        if (wait_for_all(client, error) != 0)
-            return -1;
+        int status = wait_for_all(client, stop, error);
+        if (status != 0)
+            return status;
         if (!refused(&asked[0][FULL]) || !logprobs)
             break;
         free_asked(asked, n);
@@ -428,7 +437,7 @@ static int ask_all(struct question (*asked)[N_ASKED], struct kvt_client *client,
 int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client,
                       const struct kvt_grid *grid, const json_t *tree,
                       const struct kvt_candidates *candidates, struct kvt_journal *journal,
-                      double created, struct kvt_error *error)
+                      double created, const volatile sig_atomic_t *stop, struct kvt_error *error)
 {
     *preflight = (struct kvt_preflight){.applied = "unproven"};
     const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES];
@@ -443,7 +452,7 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
     }
     struct question(*asked)[N_ASKED] = kvt_alloc_zero(n, sizeof *asked);
     const json_t *pointers = kvt_json_get(tree, "engine.kv_report");
-    int status = ask_all(asked, client, grid, tree, picked, n, error);
+    int status = ask_all(asked, client, grid, tree, picked, n, stop, error);
     if (status == 0) {
         struct comparison noise = {.logprob_gap = NAN}, starved = {.logprob_gap = NAN};
         size_t column = grid->per_request ? STARVED : SMALLEST;
@@ -474,7 +483,7 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
 int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *client,
                          const struct kvt_grid *grid, const json_t *tree,
                          const struct kvt_candidates *candidates, struct kvt_journal *journal,
-                         double created, struct kvt_error *error)
+                         double created, const volatile sig_atomic_t *stop, struct kvt_error *error)
 {
     int found = kvt_preflight_recall(preflight, grid, tree, journal, error);
     if (found < 0)
@@ -485,5 +494,6 @@ int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *cli
     if (!client)
         return kvt_fail(error, KVT_DATA,
                         "--offline: the journal holds no preflight of these settings");
-    return kvt_preflight_run(preflight, client, grid, tree, candidates, journal, created, error);
+    return kvt_preflight_run(preflight, client, grid, tree, candidates, journal, created, stop,
+                             error);
 }

@@ -15,6 +15,7 @@
 #include "http/query.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <stddef.h>
 
 enum { KVT_PREFLIGHT_ENTRIES = 3 };
@@ -51,22 +52,25 @@ int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid 
                          const json_t *tree, struct kvt_journal *journal, struct kvt_error *error);
 
 /*
- * Asks, judges, and notes the finding in the journal. -1 with code KVT_SYSTEM when the server
- * cannot be used. A contradicted budget is a finding, not an error: preflight->applied says so.
+ * Asks, judges, and notes the finding in the journal. Returns 0; 1 when *stop was set meanwhile (by
+ * a signal's handler): then what was under way is dropped, and nothing was found; -1 with code
+ * KVT_SYSTEM when the server cannot be used. A contradicted budget is a finding, not an error:
+ * preflight->applied says so.
  */
 int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client,
                       const struct kvt_grid *grid, const json_t *tree,
                       const struct kvt_candidates *candidates, struct kvt_journal *journal,
-                      double created, struct kvt_error *error);
+                      double created, const volatile sig_atomic_t *stop, struct kvt_error *error);
 
 /*
- * Takes an earlier finding that was positive from the journal, or runs the preflight. Without a
- * client
- * (--offline) only the journal is looked at, and a journal without a finding is an error.
+ * Takes an earlier finding that was positive from the journal, or runs the preflight, as above.
+ * Without a client (--offline) only the journal is looked at, and a journal without a finding is an
+ * error.
  */
 int kvt_preflight_ensure(struct kvt_preflight *preflight, struct kvt_client *client,
                          const struct kvt_grid *grid, const json_t *tree,
                          const struct kvt_candidates *candidates, struct kvt_journal *journal,
-                         double created, struct kvt_error *error);
+                         double created, const volatile sig_atomic_t *stop,
+                         struct kvt_error *error);
 
 #endif

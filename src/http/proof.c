@@ -1,8 +1,10 @@
 #include "http/proof.h"
 
+#include "core/option.h"
 #include "stream/json.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,49 @@ const json_t *kvt_json_pointer(const json_t *root, const char *pointer)
         }
     }
     return *pointer ? NULL : value;
+}
+
+static int check_name(const char *section, const char *name, const char *const *known,
+                      struct kvt_error *error)
+{
+    const char *nearest = known[0];
+    for (; *known; known++) {
+        if (strcmp(*known, name) == 0)
+            return 0;
+        if (kvt_spelling_distance(name, *known) < kvt_spelling_distance(name, nearest))
+            nearest = *known;
+    }
+    return kvt_fail(error, KVT_USAGE, "%s has no member %s; the nearest is %s", section, name,
+                    nearest);
+}
+
+int kvt_proof_check_settings(const json_t *pointers, const json_t *geometry,
+                             struct kvt_error *error)
+{
+    static const char *const report[] = {"prompt_tokens",     "kept_tokens", "kept_per_layer",
+                                         "uncompressed_tail", "bytes",       "peak_bytes",
+                                         "full_bytes",        NULL};
+    static const char *const sizes[] = {"n_layers",        "n_kv_heads",      "head_dim",
+                                        "bytes_per_value", "capacity_tokens", NULL};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)pointers, name, value)
+    {
+        const char *pointer = json_string_value(value);
+        if (check_name("engine.kv_report", name, report, error) != 0)
+            return -1;
+        if (!pointer || *pointer != '/')
+            return kvt_fail(error, KVT_USAGE,
+                            "engine.kv_report.%s is no JSON pointer, such as /usage/kept", name);
+    }
+    json_object_foreach((json_t *)(uintptr_t)geometry, name, value)
+    {
+        if (check_name("kv.geometry", name, sizes, error) != 0)
+            return -1;
+        if (!(json_number_value(value) > 0))
+            return kvt_fail(error, KVT_USAGE, "kv.geometry.%s must be a number above 0", name);
+    }
+    return 0;
 }
 
 static const json_t *member_of(const json_t *final, const json_t *pointers, const char *name)

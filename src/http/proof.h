@@ -31,6 +31,13 @@ enum kvt_evidence {
  * object from report members to JSON pointers, RFC 6901).
  */
 void kvt_report_read(struct kvt_report *report, const json_t *final, const json_t *pointers);
+/*
+ * Checks engine.kv_report and kv.geometry, which the table of settings leaves free: every member
+ * must be known, a pointer start with "/", a size be a number above 0. Returns 0, or -1 naming the
+ * member and the nearest known one, with code KVT_USAGE.
+ */
+int kvt_proof_check_settings(const json_t *pointers, const json_t *geometry,
+                             struct kvt_error *error);
 /* Fills in bytes from the model's geometry (kv.geometry) where the server reports none. */
 void kvt_report_analytic(struct kvt_report *report, const struct kvt_run *run,
                          const json_t *geometry, double prompt_tokens);

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,19 @@ static char *host_of(const char *authority, size_t length)
     }
     const char *colon = memchr(authority, ':', length);
     return kvt_strndup(authority, colon ? (size_t)(colon - authority) : length);
+}
+
+/* Is what follows the host a port, or nothing? */
+static bool is_port(const char *authority, size_t length)
+{
+    const char *end = authority + length, *host_end = memchr(authority, ']', length);
+    const char *colon = host_end ? host_end + 1 : memchr(authority, ':', length);
+    if (!colon || colon == end)
+        return true;
+    long port = 0;
+    for (const char *at = colon + 1; at < end && port <= 65535; at++)
+        port = *at >= '0' && *at <= '9' ? 10 * port + (*at - '0') : 65536;
+    return *colon == ':' && (colon + 1 == end || (port >= 1 && port <= 65535));
 }
 
 int kvt_url_parse(struct kvt_url *url, const char *text, struct kvt_error *error)
@@ -47,6 +61,10 @@ int kvt_url_parse(struct kvt_url *url, const char *text, struct kvt_error *error
     if (!url->host[0]) {
         kvt_url_free(url);
         return kvt_fail(error, KVT_USAGE, "the base URL names no host");
+    }
+    if (!is_port(authority, length)) {
+        kvt_url_free(url);
+        return kvt_fail(error, KVT_USAGE, "the base URL's port is none: it must be 1 to 65535");
     }
     url->root =
         kvt_asprintf("%s%.*s", scheme == 7 ? "http://" : "https://", (int)length, authority);

@@ -1,10 +1,13 @@
 #include "http/watch.h"
 
+#include "core/error.h"
 #include "core/memory.h"
+#include "core/redact.h"
 #include "http/fetch.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double MEMORY_INTERVAL_S = 0.1, GAUGE_INTERVAL_S = 0.02;
 
@@ -64,6 +67,7 @@ void kvt_watch_before(struct kvt_exchange *exchange, void *context)
 void kvt_watch_after(struct kvt_exchange *exchange, void *context)
 {
     struct kvt_watch *watch = context;
+    watch->n_watched++;
     if (watch->gauge) {
         struct kvt_samples samples =
             kvt_sampler_between(watch->gauge, exchange->start, exchange->end);
@@ -74,8 +78,25 @@ void kvt_watch_after(struct kvt_exchange *exchange, void *context)
     if (watch->memory) {
         exchange->observed.peak_mem_mb =
             kvt_sampler_between(watch->memory, exchange->start, exchange->end).largest;
+        watch->memory_seen |= !isnan(exchange->observed.peak_mem_mb);
         kvt_sampler_end(watch->memory);
     }
+}
+
+void kvt_watch_tell(const struct kvt_watch *watch)
+{
+    if (watch->n_watched == 0)
+        return;
+    if (watch->gauge && !watch->reading.name) {
+        struct kvt_buffer shown = {0};
+        kvt_redact_url(watch->gauge_url, &shown);
+        kvt_say("engine.gauge: no gauge %s was found at %s, so no bytes were measured",
+                strcmp(watch->gauge_name, "auto") == 0 ? "that is known" : watch->gauge_name,
+                kvt_buffer_string(&shown));
+        kvt_buffer_free(&shown);
+    }
+    if (watch->memory && !watch->memory_seen)
+        kvt_say("--mem-probe: the command never ended well with a number while a request ran");
 }
 
 void kvt_watch_close(struct kvt_watch *watch)

@@ -10,6 +10,8 @@
 #include "http/sampler.h"
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct kvt_watch {
     struct kvt_sampler *memory, *gauge; /* NULL: not asked for */
@@ -19,6 +21,8 @@ struct kvt_watch {
     struct kvt_fetch_options *fetch;
     pthread_mutex_t lock;
     struct kvt_gauge_reading reading; /* the last one that found something */
+    size_t n_watched;                 /* requests so far */
+    bool memory_seen;                 /* the command gave a number for one of them */
 };
 
 /*
@@ -31,6 +35,8 @@ void kvt_watch_open(struct kvt_watch *watch, const char *command, const char *ga
 /* Client hooks; `context` is the watch. They fill exchange->observed. */
 void kvt_watch_before(struct kvt_exchange *exchange, void *context);
 void kvt_watch_after(struct kvt_exchange *exchange, void *context);
+/* Says what was to be measured and never was, so that empty members have a reason. */
+void kvt_watch_tell(const struct kvt_watch *watch);
 void kvt_watch_close(struct kvt_watch *watch);
 
 #endif

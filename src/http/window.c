@@ -221,7 +221,10 @@ static int replay(struct kvt_window *window, struct kvt_slot *slot, struct kvt_b
         return 0;
     kvt_record_head(&slot->record, &slot->item->entry, slot->run, id, slot->repeat);
     if (kvt_record_replay(&slot->record, held, slot->run, window->record.evidence, error) != 0)
-        return -1;
+        return kvt_fail(error, KVT_DATA,
+                        "%s: the response %.16s... has no request or no telemetry.kv, so another "
+                        "version wrote it: remove that line, and it is asked again",
+                        window->journal->path, id);
     slot->ready = true;
     window->tally.replayed++;
     count_record(window, slot);

@@ -1,5 +1,6 @@
 #include "stream/stage.h"
 
+#include "core/file.h"
 #include "stream/scan.h"
 
 #include <errno.h>
@@ -23,6 +24,19 @@ static void widen_output(void)
         setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 }
 
+FILE *kvt_stage_open_skip(const char *path, const struct kvt_arguments *arguments)
+{
+    bool input = arguments->n_files == 0 && kvt_file_same(path, "-");
+    for (size_t i = 0; i < arguments->n_files; i++)
+        input = input || kvt_file_same(path, arguments->files[i]);
+    if (input)
+        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite what is read; name another file", path);
+    FILE *opened = fopen(path, "wb");
+    if (!opened)
+        kvt_die(KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
+    return opened;
+}
+
 void kvt_stage_open(struct kvt_stage *stage, const char *name,
                     const struct kvt_stage_options *options, const struct kvt_arguments *arguments)
 {
@@ -32,9 +46,7 @@ void kvt_stage_open(struct kvt_stage *stage, const char *name,
     kvt_sha256_start(&stage->input_hash);
     if (options->skip_bad) {
         stage->skip_path = options->skip_bad;
-        stage->skip_file = fopen(options->skip_bad, "wb");
-        if (!stage->skip_file)
-            kvt_die(KVT_SYSTEM, "cannot open %s: %s", options->skip_bad, strerror(errno));
+        stage->skip_file = kvt_stage_open_skip(options->skip_bad, arguments);
     }
 }
 

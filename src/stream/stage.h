@@ -88,6 +88,11 @@ struct kvt_route {
     kvt_line_handler handler;
 };
 
+/*
+ * Opens the file that bad lines are set aside in, empty. Ends the process when it cannot be opened
+ * (exit 3), or is one of the inputs (exit 2), which would be lost. The caller closes it.
+ */
+FILE *kvt_stage_open_skip(const char *path, const struct kvt_arguments *arguments);
 void kvt_stage_open(struct kvt_stage *stage, const char *name,
                     const struct kvt_stage_options *options, const struct kvt_arguments *arguments);
 void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context);

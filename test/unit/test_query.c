@@ -53,9 +53,19 @@ static void test_urls(void)
         free(joined);
         kvt_url_free(&url);
     }
-    static const char *const bad[] = {
-        "",           "127.0.0.1:80", "ftp://h/",           "http://",
-        "http:///v1", "http://h/a b", "file:///etc/passwd", "http://h/\"x"};
+    static const char *const bad[] = {"",
+                                      "127.0.0.1:80",
+                                      "ftp://h/",
+                                      "http://",
+                                      "http:///v1",
+                                      "http://h/a b",
+                                      "file:///etc/passwd",
+                                      "http://h/\"x",
+                                      "http://h:0",
+                                      "http://h:65536",
+                                      "http://h:80x/v1",
+                                      "http://[::1]:x",
+                                      "http://[::1]8"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kvt_url url;
         struct kvt_error error;
