@@ -152,6 +152,25 @@ kvt-render report "$stream" >"$scratch/two"
 ok "--policy chooses" cmp "$scratch/one" "$scratch/two"
 fails 1 "a policy that is not there" kvt-render report --policy=none "$scratch/two.jsonl"
 
+# --- sentences and tables say the same
+# exchange RUN BUDGET REFERENCE WRONG TEXT: 80 entries of one bin, the first WRONG answered wrongly
+exchange() {
+    printf '{"kind":"run","run_id":"%s","exp_group_id":"x","kv_policy":"p","kv_budget":%s,"budget_unit":"fraction","reference":%s,"replicate":"a","kv":{},"engine_name":"e","base_url":null,"model_name":"m","created_at":"2026-01-01T00:00:00Z"}\n' "$1" "$2" "$3"
+    for e in $(seq 80); do
+        printf '{"kind":"response","request_id":"%s-%s","run_id":"%s","entry_id":"e%s","bin_idx":0,"token_len":%s,"kv_policy":"p","kv_budget":%s,"repeat":0,"answers":["Paris"],"cluster":null,"meta":{"task":"qa"},"response":{"text":"%s","finish_reason":"stop"},"telemetry":{"kv":{"applied":"unproven"}},"error":null}\n' \
+            "$1" "$e" "$1" "$e" "$e" "$2" "$([ "$e" -le "$4" ] && echo Rome || echo "$5")"
+    done
+}
+(exchange full 1 true 0 Paris; exchange half 0.5 false 5 paris.) | kvt-score | kvt-stats | kvt-transition >"$scratch/eighty"
+kvt-render report "$scratch/eighty" >"$scratch/report"
+like "6.25 points are 6.3 in the sentence" "$(kvt-render brief "$scratch/eighty")" 'p loses 6\.3 points'
+like "and in the table" "$(cat "$scratch/report")" '\| 80 \| 5 / 0 \| -6\.3 \['
+like "a bound is printed so that it holds" "$(cat "$scratch/report")" "\| $(jq -r 'select(.kind == "pair_stats") | .loss_upper * 1000 | ceil / 10' "$scratch/eighty") \| \*\*0\.031"
+like "other spellings are other texts, but no other answers" "$(cat "$scratch/report")" '6\.3% of the answers differ, as they are scored'
+grep -v '"full"' "$scratch/eighty" | kvt-stats | kvt-transition >"$scratch/alone"
+like "no noise floor without a full cache" "$(kvt-render brief "$scratch/alone")" 'not measured \(no full-cache run\)'
+is "and no limit speaks of one" "$(kvt-render report "$scratch/alone" | grep -c 'There is one full-cache run')" 0
+
 # --- usage and errors
 fails 2 "no artefact" kvt-render
 fails 2 "an unknown artefact" kvt-render reprot "$stream"

@@ -48,6 +48,10 @@ is "no reference" "$(kvt-transition orphan.jsonl | verdicts '[.verdict,.safe_wit
 sed 's/"kv_budget":0.2,"budget_unit":"fraction"/"kv_budget":384,"budget_unit":"tokens"/; s/"kv_policy":"world","kv_budget":0.2/"kv_policy":"world","kv_budget":384/' zone.jsonl >tokens.jsonl
 is "budgets in tokens" "$(kvt-transition tokens.jsonl | verdicts '[.kv_budget,.verdict]|@csv' | tail -n 1)" '384,"transition_zone"'
 like "are called so" "$(kvt-transition tokens.jsonl | verdicts .summary | tail -n 1)" '^At budget 384 tokens world'
+like "one of them, too" "$(sed 's/384/1/' tokens.jsonl | kvt-transition | verdicts .summary | tail -n 1)" '^At budget 1 token world'
+"$world" flat-loss --n 40 | grep -v '"bin_idx":1,' >gap.jsonl
+like "bins are named one by one where one between them is missing" "$(kvt-transition gap.jsonl | verdicts .summary | tail -n 1)" 'wrong answers rise in bins 1, 3, 4 and 5,'
+like "one point is not points" "$("$world" flat --n 5 | kvt-transition --delta=0.01 | verdicts .summary | head -n 1)" 'safe within 1 point if'
 { cat zone.jsonl; grep '0\.2"' zone.jsonl | sed 's/d00000-0\.2/other/; s/"kv_policy":"world"/"kv_policy":"other"/'; } >policies.jsonl
 is "one reference serves all policies of its experiment" "$(kvt-transition policies.jsonl | verdicts '[.kv_policy,.kv_budget,.verdict,.reference_run_id]|@csv' | head -n 1)" '"other",0.2,"transition_zone","d00000-1"'
 { sed 's/"meta":{}/"meta":{"task":"one"}/' zone.jsonl; sed 's/"meta":{}/"meta":{"task":"two"}/; s/"request_id":"/"request_id":"x/' zone.jsonl | grep -v '"kind":"run"'; } >tasks.jsonl

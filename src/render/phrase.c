@@ -77,15 +77,25 @@ const char *kvt_phrase_warning(const char *code)
     return code;
 }
 
+/* Halves go away from zero, as in the verdicts' sentences, so that both say the same. */
 void kvt_phrase_points(struct kvt_buffer *out, double share)
 {
-    double points = 100 * share;
+    double points = round(share * 1000) / 10 + 0.0; /* no "-0" */
     if (!isfinite(points))
         kvt_buffer_text(out, "?");
-    else if (fabs(points - round(points)) < 0.05)
-        kvt_buffer_printf(out, "%.0f", round(points) + 0.0);
     else
-        kvt_buffer_printf(out, "%.1f", points);
+        kvt_buffer_printf(out, points == floor(points) ? "%.0f" : "%.1f", points);
+}
+
+double kvt_phrase_bound(double bound)
+{
+    return ceil(bound * 1000 - 1e-9) / 1000;
+}
+
+void kvt_phrase_amount(struct kvt_buffer *out, double share)
+{
+    kvt_phrase_points(out, share);
+    kvt_buffer_text(out, round(share * 1000) == 10 ? " point" : " points");
 }
 
 void kvt_phrase_seconds(struct kvt_buffer *out, double seconds)
@@ -178,8 +188,8 @@ void kvt_phrase_safe(struct kvt_buffer *out, const struct kvt_arm *arm)
         kvt_buffer_text(out, "The data do not rule out a loss of up to ");
     else
         return; /* a bound on a loss that is there says nothing worth a sentence */
-    kvt_phrase_points(out, ceil(safe * 1000 - 1e-9) / 1000); /* a bound is rounded up */
-    kvt_buffer_printf(out, " points at any length tested (%.10g%% confidence).", 100 * (1 - alpha));
+    kvt_phrase_amount(out, kvt_phrase_bound(safe));
+    kvt_buffer_printf(out, " at any length tested (%.10g%% confidence).", 100 * (1 - alpha));
 }
 
 void kvt_phrase_proof(struct kvt_buffer *out, const struct kvt_arm *arm)
@@ -243,7 +253,8 @@ void kvt_phrase_noise(struct kvt_buffer *out, const struct kvt_study *study)
 {
     struct kvt_noise noise = kvt_noise_floor(study);
     if (!noise.known) {
-        kvt_buffer_text(out, "not measured (one full-cache run)");
+        kvt_buffer_text(out, kvt_study_reference(study) ? "not measured (one full-cache run)"
+                                                        : "not measured (no full-cache run)");
         return;
     }
     kvt_phrase_points(out, (isnan(noise.texts) ? noise.changed : noise.texts) / noise.n);

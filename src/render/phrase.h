@@ -41,6 +41,12 @@ void kvt_phrase_bins(struct kvt_buffer *out, const bool *set, size_t n);
 
 /* "12.3": percent or points with one decimal, none for whole ones; "?" if unknown. */
 void kvt_phrase_points(struct kvt_buffer *out, double share);
+
+/* An upper bound, rounded up to what kvt_phrase_points prints: what is printed holds too. */
+double kvt_phrase_bound(double bound);
+
+/* "12.3 points", "1 point". */
+void kvt_phrase_amount(struct kvt_buffer *out, double share);
 /* A duration in ms or s, a size in MiB or KiB, with three significant digits. */
 void kvt_phrase_seconds(struct kvt_buffer *out, double seconds);
 void kvt_phrase_bytes(struct kvt_buffer *out, double bytes);

@@ -52,16 +52,16 @@ static void loss_finding(struct kvt_report *report, const struct kvt_arm *arm, d
             widest = fmax(widest, kvt_cell_pair(&arm->cells[b], "loss_upper_each"));
         kvt_buffer_text(out,
                         "no loss is confirmed in any bin; the data leave room for one of up to ");
-        kvt_phrase_points(out, ceil(widest * 1000 - 1e-9) / 1000);
-        kvt_buffer_text(out, " points in the bin where they say least.\n");
+        kvt_phrase_amount(out, kvt_phrase_bound(widest));
+        kvt_buffer_text(out, " in the bin where they say least.\n");
         return;
     }
     const struct kvt_cell *cell = &arm->cells[worst];
     kvt_buffer_text(out, "a loss is confirmed in ");
     confirmed(out, arm, "loss.p_adj", alpha);
     kvt_buffer_text(out, "; the largest is ");
-    kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_mean"));
-    kvt_buffer_text(out, " points (95% interval ");
+    kvt_phrase_amount(out, -kvt_cell_pair(cell, "delta_mean"));
+    kvt_buffer_text(out, " (95% interval ");
     kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_ci_high"));
     kvt_buffer_text(out, " to ");
     kvt_phrase_points(out, -kvt_cell_pair(cell, "delta_ci_low"));
@@ -117,7 +117,8 @@ static void churn_finding(struct kvt_report *report, const struct kvt_arm *arm)
         return;
     begin(report, arm);
     kvt_phrase_points(report->out, changed / n);
-    kvt_buffer_text(report->out, "% of the texts differ from the full cache's");
+    kvt_buffer_text(report->out,
+                    "% of the answers differ, as they are scored, from the full cache's");
     if (floor_n > 0) {
         kvt_buffer_text(report->out, "; two identical full-cache runs differ in ");
         kvt_phrase_points(report->out, floor_changed / floor_n);
@@ -272,12 +273,14 @@ static void size_limit(struct kvt_report *report)
         if (!isnan(low) && (isnan(least) || low < least))
             least = low;
     }
-    if (least >= 1)
-        kvt_buffer_printf(
-            report->out,
-            "- The smallest cell holds %.0f scored answers. Even a run without a single "
-            "loss leaves room for one of %.1f points there (95%% confidence, one bin).\n",
-            least, 100 * (1 - pow(0.05, 1 / least)));
+    if (!(least >= 1))
+        return;
+    kvt_buffer_printf(report->out,
+                      "- The smallest cell holds %.0f scored answer%s. Even a run without a single "
+                      "loss leaves room for one of ",
+                      least, least == 1 ? "" : "s");
+    kvt_phrase_amount(report->out, kvt_phrase_bound(1 - pow(0.05, 1 / least)));
+    kvt_buffer_text(report->out, " there (95% confidence, one bin).\n");
 }
 
 /* Names that a bin_stats record lists as unobservable, each once. */
@@ -336,7 +339,7 @@ void kvt_report_limits(struct kvt_report *report)
             "- %.0f requests got no answer (time-outs, server errors). They are left out of "
             "scores and pairs; if they are not random, the rest is a selection.\n",
             infrastructure);
-    if (!kvt_study_control(report->study))
+    if (kvt_study_reference(report->study) && !kvt_study_control(report->study))
         kvt_buffer_text(
             out, "- There is one full-cache run. Unless the engine is deterministic, part of "
                  "the changed answers may be noise.\n");

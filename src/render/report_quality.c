@@ -145,7 +145,7 @@ static void pair_row(struct kvt_report *report, const struct kvt_cell *cell, siz
     kvt_buffer_text(out, ", ");
     kvt_phrase_points(out, kvt_cell_pair(cell, "delta_ci_high"));
     kvt_buffer_text(out, "] | ");
-    kvt_phrase_points(out, kvt_cell_pair(cell, "loss_upper"));
+    kvt_phrase_points(out, kvt_phrase_bound(kvt_cell_pair(cell, "loss_upper")));
     kvt_buffer_text(out, " |");
     p_value(out, kvt_cell_pair(cell, "loss.p_adj"), alpha);
     p_value(out, kvt_cell_pair(cell, "lift.p_adj"), alpha);
@@ -182,7 +182,7 @@ void kvt_report_pairs(struct kvt_report *report)
                 kvt_buffer_text(
                     out,
                     ":\n\n| bin | pairs | scores lower / higher | change, points [95%] | loss at "
-                    "most | p loss | p failures rise | p wrong answers rise | retention | texts "
+                    "most | p loss | p failures rise | p wrong answers rise | retention | answers "
                     "changed |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
                 headed = true;
             }

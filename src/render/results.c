@@ -220,7 +220,8 @@ static void label_arm(struct kvt_arm *arm)
     else if (arm->reference)
         arm->label = kvt_strdup("full cache");
     else
-        arm->label = arm->tokens ? kvt_asprintf("%s tokens", number) : kvt_strdup(number);
+        arm->label = arm->tokens ? kvt_asprintf("%s token%s", number, arm->budget == 1 ? "" : "s")
+                                 : kvt_strdup(number);
 }
 
 static bool same_label(const struct kvt_arm *a, const struct kvt_arm *b)

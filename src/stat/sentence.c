@@ -37,14 +37,27 @@ static double lift_of(const struct kvt_cell *cell)
     return cell->run_fail - cell->ref_fail;
 }
 
-/* "4.1", or "9" without a decimal that says nothing. */
-static void points(struct kvt_buffer *out, double score)
+/* Hundredths: "4.1", or "9" without a decimal that says nothing. */
+static void hundredths(struct kvt_buffer *out, double score)
 {
-    double value = round(score * 1000) / 10;
+    double value = round(score * 1000) / 10 + 0.0; /* no "-0" */
     if (value == floor(value))
         kvt_buffer_printf(out, "%.0f", value);
     else
         kvt_buffer_printf(out, "%.1f", value);
+}
+
+/* "4.1 points", "1 point". */
+static void points(struct kvt_buffer *out, double score)
+{
+    hundredths(out, score);
+    kvt_buffer_text(out, round(score * 1000) == 10 ? " point" : " points");
+}
+
+/* A bound in points, rounded up. */
+static double round_up(double bound)
+{
+    return ceil(bound * 1000 - 1e-9) / 1000;
 }
 
 /* Whole number with thousands separators. */
@@ -71,12 +84,11 @@ static void point_range(struct kvt_buffer *out, const struct kvt_sentence *s, ce
             high = fmax(high, value(cell));
         }
     }
-    points(out, low);
     if (round(high * 1000) > round(low * 1000)) {
+        hundredths(out, low);
         kvt_buffer_text(out, " to ");
-        points(out, high);
     }
-    kvt_buffer_text(out, round(high * 1000) == 10 ? " point" : " points");
+    points(out, high);
 }
 
 /* "bin 4", "bins 3-5", "bins 1, 3 and 5". Bin numbers are the stream's, plus one. */
@@ -90,7 +102,9 @@ static void bin_list(struct kvt_buffer *out, const struct kvt_sentence *s, cell_
             last = b;
         }
     }
-    if (n == 1 || (n > 2 && last - first + 1 == n)) {
+    /* A bin that has no cell may lie between two that follow each other here. */
+    bool unbroken = cells[last].coverage.bin - cells[first].coverage.bin + 1 == (int32_t)n;
+    if (n == 1 || (n > 2 && unbroken)) {
         kvt_buffer_printf(out, n == 1 ? "bin %d" : "bins %d-%d", cells[first].coverage.bin + 1,
                           cells[last].coverage.bin + 1);
         return;
@@ -141,7 +155,7 @@ static void zone(struct kvt_buffer *out, const struct kvt_sentence *s)
         kvt_buffer_printf(out, "bin %d on", first->coverage.bin + 1);
     }
     kvt_buffer_text(out, " while the score is still retained, and the score falls below ");
-    points(out, s->procedure->collapse);
+    hundredths(out, s->procedure->collapse);
     kvt_buffer_text(out, "% of the full cache's in ");
     bin_list(out, s, has_collapse);
     if (lengths) {
@@ -160,7 +174,7 @@ static void collapse(struct kvt_buffer *out, const struct kvt_sentence *s)
         kvt_buffer_text(out, " tokens");
     }
     kvt_buffer_text(out, ": the score falls below ");
-    points(out, s->procedure->collapse);
+    hundredths(out, s->procedure->collapse);
     kvt_buffer_text(out, "% of the full cache's in ");
     bin_list(out, s, has_collapse);
     if (s->verdict->first_loss >= 0) {
@@ -174,8 +188,8 @@ static void collapse(struct kvt_buffer *out, const struct kvt_sentence *s)
 static void safe(struct kvt_buffer *out, const struct kvt_sentence *s)
 {
     kvt_buffer_text(out, " is safe within ");
-    points(out, ceil(s->verdict->safe_bound * 1000 - 1e-9) / 1000);
-    kvt_buffer_text(out, " points at every length");
+    points(out, round_up(s->verdict->safe_bound));
+    kvt_buffer_text(out, " at every length");
     if (s->verdict->first_loss >= 0) {
         kvt_buffer_text(out, ", though a loss of ");
         point_range(out, s, has_loss, loss_of);
@@ -220,7 +234,7 @@ static void overall(struct kvt_buffer *out, const struct kvt_sentence *s)
     if (!s->verdict->overall_loss || n == s->cells->count)
         return;
     kvt_buffer_text(out, " (");
-    points(out, -s->verdict->pooled_delta);
+    hundredths(out, -s->verdict->pooled_delta);
     kvt_buffer_text(out, " over all lengths)");
 }
 
@@ -241,9 +255,8 @@ static void degraded(struct kvt_buffer *out, const struct kvt_sentence *s)
     if (s->verdict->first_loss < 0) {
         kvt_buffer_text(out, " loses ");
         points(out, -s->verdict->pooled_delta);
-        kvt_buffer_text(out,
-                        " points over all lengths together; at which lengths, and how, the data "
-                        "cannot tell");
+        kvt_buffer_text(out, " over all lengths together; at which lengths, and how, the data "
+                             "cannot tell");
         return;
     }
     kvt_buffer_text(out, " loses ");
@@ -259,7 +272,7 @@ static void degraded(struct kvt_buffer *out, const struct kvt_sentence *s)
         kvt_buffer_text(out, ": wrong answers rise in ");
         bin_list(out, s, has_silent);
         kvt_buffer_text(out, ", and up to ");
-        points(out, ceil(s->verdict->failure_share_upper * 100) / 100);
+        hundredths(out, ceil(s->verdict->failure_share_upper * 100) / 100);
         kvt_buffer_text(out, "% of the lost answers may be failures");
     } else {
         kvt_buffer_text(out, "; whether by failures or by wrong answers the data cannot tell");
@@ -294,14 +307,14 @@ static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
     if (v->blocked_by && strcmp(v->blocked_by, "baseline") == 0) {
         kvt_buffer_text(out, " cannot be judged: where the full cache itself scores only ");
         points(out, v->ref_low);
-        kvt_buffer_text(out, " points, a loss within ");
-        points(out, s->procedure->delta);
+        kvt_buffer_text(out, ", a loss within ");
+        hundredths(out, s->procedure->delta);
         kvt_buffer_text(out, " says nothing");
         return;
     }
     kvt_buffer_text(out, " cannot be judged: no loss is confirmed, but a loss of up to ");
-    points(out, fmin(1, ceil(v->safe_bound * 1000 - 1e-9) / 1000));
-    kvt_buffer_text(out, " points at some length is not excluded");
+    points(out, fmin(1, round_up(v->safe_bound)));
+    kvt_buffer_text(out, " at some length is not excluded");
     bin_size(out, s->cells);
     if (v->blocked_by)
         kvt_buffer_text(out, strcmp(v->blocked_by, "coverage") == 0
@@ -312,7 +325,7 @@ static void inconclusive(struct kvt_buffer *out, const struct kvt_sentence *s)
         whole(out, v->n_safe);
         kvt_buffer_text(out, " per bin would show it safe within ");
         points(out, s->procedure->delta);
-        kvt_buffer_text(out, " points if nothing is lost beyond what was seen");
+        kvt_buffer_text(out, " if nothing is lost beyond what was seen");
     }
 }
 

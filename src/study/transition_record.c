@@ -87,8 +87,9 @@ static char *make_subject(const struct kvt_judged *j)
     char budget[KVT_NUMBER_SIZE];
     kvt_number_format(run->budget, budget);
     struct kvt_buffer subject = {0};
+    const char *noun = run->budget == 1 ? " token" : " tokens";
     kvt_buffer_printf(&subject, "budget %s%s ", budget,
-                      unit && strcmp(unit, "tokens") == 0 ? " tokens" : "");
+                      unit && strcmp(unit, "tokens") == 0 ? noun : "");
     if (shares_budget(j))
         kvt_buffer_printf(&subject, "(run %.12s) ", kvt_observations_name(table, run->id));
     kvt_buffer_text(&subject, policy ? policy : "the policy");
