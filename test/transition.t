@@ -34,6 +34,20 @@ like "silent in words" "$("$world" silent-step --n 20 | kvt-transition --permuta
 is "n = 5 cannot show a zone" "$("$world" zone --n 5 | kvt-transition | verdicts '[.verdict != "transition_zone", .rationale.min_attainable_p.zone > 0.05] | @csv' | sort -u)" true,true
 is "n = 40 could" "$(verdicts '.rationale.min_attainable_p.zone < 0.05' <zone.out | sort -u)" true
 
+# One context asked at five lengths is one unit, not five: three contexts lost are no 15 losses.
+contexts() { # CLUSTER-OR-NULL: of 40 contexts the compressed run loses the first three at every length
+    for r in full half; do
+        [ $r = full ] && run='1 true' || run='0.5 false'
+        printf '{"kind":"run","run_id":"%s","exp_group_id":"x","kv_policy":"p","kv_budget":%s,"budget_unit":"fraction","reference":%s,"replicate":"a","kv":{},"engine_name":"e","base_url":null,"model_name":"m","created_at":"2026-01-01T00:00:00Z"}\n' $r $run
+        awk -v r=$r -v budget="${run% *}" -v cluster="$1" 'BEGIN { for (c = 1; c <= 40; c++) for (b = 0; b < 5; b++)
+            printf("{\"kind\":\"response\",\"request_id\":\"%s-%d-%d\",\"run_id\":\"%s\",\"entry_id\":\"%d-%d\",\"bin_idx\":%d,\"token_len\":%d,\"kv_policy\":\"p\",\"kv_budget\":%s,\"repeat\":0,\"cluster\":%s,\"meta\":{},\"response\":{\"text\":\"a\",\"finish_reason\":\"stop\"},\"telemetry\":{\"kv\":{\"applied\":\"proven\"}},\"error\":null,\"score\":{\"metric\":\"em\",\"value\":%d},\"failure\":null}\n",
+                r, c, b, r, c, b, b, 1000 * (b + 1) + c, budget, (cluster == "null" ? cluster : "\"" cluster c "\""), (r == "full" || c > 3)) }'
+    done
+}
+is "15 losses of unrelated entries are a loss over all lengths" "$(contexts null | kvt-transition | verdicts '[.verdict,.rationale.loss.overall]|@csv')" '"degraded",true'
+is "the same of three contexts are not" "$(contexts c | kvt-transition | verdicts '[.verdict,.rationale.loss.overall]|@csv')" '"inconclusive",false'
+is "and the bound over all lengths knows 40 contexts, not 200 entries" "$(contexts c | kvt-transition | verdicts '.rationale.safe.pooled_bound * 1000 | round')" 183
+
 # What is not seen or not proven is not claimed.
 is "a loss is not called silent where failures are unseen" "$("$world" flat-loss --n 40 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts '[.verdict,.order]|@csv' | tail -n 1)" '"degraded","undecided"'
 is "no effect of a budget that nothing proves is not called safe" "$("$world" perfect --n 40 | sed 's/"applied":"proven"/"applied":"unproven"/' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by,.noop_suspected]|@csv' | sort -u)" '"inconclusive","noop_suspected",true'

@@ -265,37 +265,35 @@ static void make_means(struct kvt_cell *cell, const struct kvt_pair *pairs,
 }
 
 /*
- * Loss over all bins together: finds what is too small to show in any one bin. Units of one bin
- * stay units; a single bin needs no second test of itself.
+ * Loss over all bins together: finds what is too small to show in any one bin. One context may be
+ * asked at several lengths: entries that share a cluster are then one unit here, though each bin
+ * holds one of them. A single bin needs no second test of itself.
  */
 static void test_overall(const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
                          const char *name, struct kvt_cells *cells, size_t n_tested)
 {
-    double *d = kvt_alloc_array(pairs->count, sizeof *d);
-    size_t n = 0, from = 0;
+    size_t n;
+    struct kvt_unit *units = kvt_cells_units(pairs->items, pairs->count, cells->linked, &n);
+    double *d = kvt_alloc_array(n, sizeof *d);
     cells->overall = (struct kvt_test){.chance = 0.5};
+    for (size_t u = 0; u < n; u++)
+        d[u] = units[u].loss;
     for (size_t b = 0; b < cells->count; b++) {
-        size_t n_units;
-        const struct kvt_cell *cell = &cells->items[b];
-        struct kvt_unit *units =
-            kvt_cells_units(pairs->items + from, cell->n_pairs, cells->clustered, &n_units);
-        for (size_t u = 0; u < n_units; u++)
-            d[n++] = units[u].loss;
-        cells->overall.n10 += cell->loss.n10;
-        cells->overall.n01 += cell->loss.n01;
-        from += cell->n_pairs;
-        free(units);
+        cells->overall.n10 += cells->items[b].loss.n10;
+        cells->overall.n01 += cells->items[b].loss.n01;
     }
-    struct test_context context = {procedure, name, -1, cells->clustered};
-    run_test(&context, "overall", d, n_tested > 1 ? n : 0, cells->binary && !cells->clustered,
+    struct test_context context = {procedure, name, -1, cells->linked};
+    run_test(&context, "overall", d, n_tested > 1 ? n : 0, cells->binary && !cells->linked,
              &cells->overall);
     free(d);
+    free(units);
 }
 
 void kvt_cells_make(const struct kvt_pairs *pairs, const struct kvt_procedure *procedure,
                     const char *name, struct kvt_cells *cells)
 {
     *cells = (struct kvt_cells){.clustered = kvt_cells_clustered(pairs),
+                                .linked = kvt_cells_linked(pairs),
                                 .binary = kvt_cells_binary(pairs),
                                 .n_pairs = pairs->count,
                                 .count = pairs->n_bins};

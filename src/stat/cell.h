@@ -82,7 +82,7 @@ struct kvt_cell {
 struct kvt_cells {
     size_t comparison; /* place in the pairing */
     size_t study;
-    bool control, binary, clustered;
+    bool control, binary, clustered, linked;
     bool noop_suspected;
     size_t n_pairs, n_same_text;
     struct kvt_test overall; /* loss over all bins together: one more member of the loss family */
@@ -90,9 +90,11 @@ struct kvt_cells {
     size_t count;
 };
 
-/* Clustered: two pairs of one bin share a cluster. Binary: every score is 0 or 1 and nothing was
- * averaged. */
+/* Clustered: two pairs of one bin share a cluster. Linked: two pairs do, of one bin or of two, so
+ * that what is said of all bins together has clusters for its units. Binary: every score is 0 or 1
+ * and nothing was averaged. */
 bool kvt_cells_clustered(const struct kvt_pairs *pairs);
+bool kvt_cells_linked(const struct kvt_pairs *pairs);
 bool kvt_cells_binary(const struct kvt_pairs *pairs);
 
 /* One independent unit: a pair, or the pairs of one cluster. */
@@ -104,7 +106,8 @@ struct kvt_unit {
     double fail_gain;          /* sum of sk-s1 where only the reference fails, sk > s1 */
     double n, n_ref_ok, n_both_ok;
 };
-/* Units of pairs[0..n), all of one bin, in an order that depends on content only. Caller frees. */
+/* Units of pairs[0..n), the pairs of one bin or of all, in an order that depends on content only.
+ * Caller frees. */
 struct kvt_unit *kvt_cells_units(const struct kvt_pair *pairs, size_t n, bool clustered,
                                  size_t *n_units);
 

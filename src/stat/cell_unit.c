@@ -1,4 +1,4 @@
-/* Independent units of one bin: pairs, or clusters of pairs. */
+/* Independent units: pairs, or clusters of pairs. */
 #include "core/memory.h"
 #include "stat/cell.h"
 
@@ -24,19 +24,30 @@ static const struct kvt_pair **cluster_order(const struct kvt_pair *pairs, size_
     return order;
 }
 
+static bool share_cluster(const struct kvt_pair *pairs, size_t n)
+{
+    bool shared = false;
+    const struct kvt_pair **order = cluster_order(pairs, n);
+    for (size_t i = 1; i < n; i++)
+        shared |= order[i]->cluster != KVT_NO_NAME && order[i]->cluster == order[i - 1]->cluster;
+    free(order);
+    return shared;
+}
+
 bool kvt_cells_clustered(const struct kvt_pairs *pairs)
 {
     bool shared = false;
     for (size_t from = 0, to; from < pairs->count && !shared; from = to) {
         for (to = from; to < pairs->count && pairs->items[to].bin == pairs->items[from].bin;)
             to++;
-        const struct kvt_pair **order = cluster_order(pairs->items + from, to - from);
-        for (size_t i = 1; i < to - from; i++)
-            shared |=
-                order[i]->cluster != KVT_NO_NAME && order[i]->cluster == order[i - 1]->cluster;
-        free(order);
+        shared = share_cluster(pairs->items + from, to - from);
     }
     return shared;
+}
+
+bool kvt_cells_linked(const struct kvt_pairs *pairs)
+{
+    return share_cluster(pairs->items, pairs->count);
 }
 
 static void add_pair(struct kvt_unit *unit, const struct kvt_pair *pair)

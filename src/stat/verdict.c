@@ -135,8 +135,27 @@ static void test_abruptness(struct kvt_verdict *v, const struct ladder *ladder,
     free(x);
 }
 
+/* The loss over all bins together, in means of independent units. */
+static void pool_losses(struct kvt_verdict *v, const struct kvt_cells *cells,
+                        const struct kvt_pairs *pairs, const struct kvt_procedure *procedure)
+{
+    size_t n;
+    struct kvt_unit *units = kvt_cells_units(pairs->items, pairs->count, cells->linked, &n);
+    double *d = kvt_alloc_array(n, sizeof *d);
+    for (size_t u = 0; u < n; u++)
+        d[u] = units[u].loss / units[u].n;
+    if (n)
+        kvt_quantile_sort(d, n);
+    v->pooled_bound = fmax(0, kvt_gaffke_upper(d, n, procedure->alpha));
+    struct kvt_interval loss = kvt_interval_difference(d, n, procedure->level);
+    v->pooled_interval = (struct kvt_interval){-loss.high, -loss.low};
+    v->pooled_delta = -kvt_quantile_mean(d, n);
+    free(d);
+    free(units);
+}
+
 static void bound_losses(struct kvt_verdict *v, const struct kvt_cells *cells,
-                         const struct ladder *ladder, const struct kvt_procedure *procedure)
+                         const struct kvt_procedure *procedure)
 {
     v->safe_bound = NAN;
     for (size_t b = 0; b < cells->count; b++) {
@@ -147,10 +166,6 @@ static void bound_losses(struct kvt_verdict *v, const struct kvt_cells *cells,
             v->safe_bound = isnan(v->safe_bound) ? bound : fmax(v->safe_bound, bound);
     }
     v->safe_bound = isnan(v->safe_bound) ? NAN : fmax(0, v->safe_bound);
-    v->pooled_bound = fmax(0, kvt_gaffke_upper(ladder->loss, ladder->n, procedure->alpha));
-    struct kvt_interval loss = kvt_interval_difference(ladder->loss, ladder->n, procedure->level);
-    v->pooled_interval = (struct kvt_interval){-loss.high, -loss.low};
-    v->pooled_delta = -kvt_quantile_mean(ladder->loss, ladder->n);
     v->bound_safe = v->safe_bound <= procedure->delta;
 }
 
@@ -393,7 +408,8 @@ void kvt_verdict_make(const struct kvt_cells *cells, const struct kvt_pairs *pai
     verdict->coverage = reference > 0 ? (double)cells->n_pairs / reference : NAN;
     decide_order(verdict, cells, alpha);
     test_abruptness(verdict, &ladder, procedure, context->name);
-    bound_losses(verdict, cells, &ladder, procedure);
+    bound_losses(verdict, cells, procedure);
+    pool_losses(verdict, cells, pairs, procedure);
     share_losses(verdict, cells, alpha);
     for (int i = 0; i < KVT_SENSITIVITY; i++)
         verdict->sensitivity[i] = collapse_at(cells, pairs, kvt_verdict_sensitivity[i], alpha);
