@@ -7,6 +7,14 @@ cd "$root" || exit 1
 ok "damaged files are refused or work" "$KVT_BUILD/helpers/fuzz_tokens" 25 test/golden/tokens/*.json examples/recall/recall.gguf
 like "some of each" "$(cat "$scratch/.out")" '^[1-9][0-9]* loaded, [1-9][0-9]* refused$'
 
+# The fast ways against the plain one: also with a token that a whole piece is, but no merge makes, and with
+# characters that are unknown and fused.
+jq -c '.model.vocab["é¾ĺ"] = 7777 | .model.ignore_merges = true' test/golden/tokens/llama3.json >"$scratch/whole.json"
+jq -c '.model.byte_fallback = false' test/golden/tokens/llama2.json >"$scratch/fused.json"
+ok "caches, cuts and the linear way give the ids of plain merging" "$KVT_BUILD/helpers/token_ways" 600 \
+    test/golden/tokens/*.json examples/recall/recall.gguf "$scratch/whole.json" "$scratch/fused.json"
+like "for most fixtures" "$(cat "$scratch/.out")" '^[1-9][0-9] compared, [0-9]* without places, 0 texts different$'
+
 refused() { # NAME JQ-FILTER REGEX
     jq -c "$2" test/golden/tokens/gpt2.json >"$scratch/changed.json"
     fails 2 "$1 is refused" kvt-bin --count --tokenizer="$scratch/changed.json" /dev/null

@@ -1,6 +1,7 @@
 /*
- * token/cache.h: short pieces seen before and how many tokens they are, or which. Four pieces share
- * a line of memory; a new one takes the place of the oldest of the four its hash allows.
+ * token/cache.h: pieces seen before and how many tokens they are, or which. Four short pieces share
+ * a line of memory; a new one takes the place of the oldest of the four its hash allows. A longer
+ * one has one place, where it takes that of any other.
  */
 #ifndef KVT_TOKEN_CACHE_H
 #define KVT_TOKEN_CACHE_H
@@ -26,11 +27,24 @@ struct kvt_cache_ids {
     int32_t ids[KVT_CACHE_WAYS][KVT_CACHE_IDS];
 };
 
+enum {
+    KVT_CACHE_LONG = 63, /* bytes of the longest piece that is kept */
+    KVT_CACHE_LONG_IDS = 8,
+};
+
+struct kvt_cached_long {
+    uint8_t length; /* 0: empty */
+    char key[KVT_CACHE_LONG];
+    uint32_t count;
+    int32_t ids[KVT_CACHE_LONG_IDS]; /* when ids are kept and these are all */
+};
+
 /* Zero-initialise; it holds nothing until kvt_cache_use. */
 struct kvt_cache {
     struct kvt_cache_line *lines; /* starts on a line of memory */
     struct kvt_cache_ids *ids;    /* NULL: only numbers are kept */
     void *memory;
+    struct kvt_cached_long *longs;
 };
 
 /* Makes the cache ready for numbers, or for ids; going from one to the other forgets all. True when
@@ -60,5 +74,12 @@ static inline unsigned kvt_cache_count(const struct kvt_cache_line *line, unsign
 
 /* Keeps a piece of `count` tokens; `ids` are those, when ids are kept. */
 void kvt_cache_put(struct kvt_cache *cache, struct kvt_short key, size_t count, const int32_t *ids);
+
+/* The same for pieces of more than KVT_SHORT bytes and no more than KVT_CACHE_LONG: the piece, or
+ * NULL when it is not there or lacks the ids that are asked for. */
+const struct kvt_cached_long *kvt_cache_find_long(const struct kvt_cache *cache, const char *text,
+                                                  size_t length);
+void kvt_cache_put_long(struct kvt_cache *cache, const char *text, size_t length, size_t count,
+                        const int32_t *ids);
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "core/memory.h"
 #include "token/internal.h"
-#include "token/piece.h"
+#include "token/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,11 +124,17 @@ static int encode_steps(struct kvt_encoder *encoder, const struct span *span, bo
 
 /*
  * Without a pre-tokenizer the whole text is one piece. It may be cut before a visible space where
- * no token holds what stands before it and the space: no merge crosses such a place.
+ * no token holds what stands before it and the space: no merge crosses such a place. Long texts are
+ * cut wherever no merge crosses.
  */
 static int encode_words(struct kvt_encoder *encoder, const struct span *span)
 {
     const uint8_t *glued = encoder->tokenizer->glued;
+    const struct kvt_cuts *cuts = encoder->piece.cache.lines && !encoder->piece.ends
+                                      ? kvt_tokenizer_cuts(encoder->tokenizer)
+                                      : NULL;
+    if (cuts)
+        return kvt_piece_encode_parts(&encoder->piece, cuts, span->text, span->length);
     const char *text = span->text, *end = text + span->length;
     size_t start = 0;
     for (const char *at = text + 1; at < end; at++) {
@@ -146,12 +152,11 @@ static int encode_words(struct kvt_encoder *encoder, const struct span *span)
 
 static int encode_family(struct kvt_encoder *encoder, const struct span *span)
 {
-    size_t ends[KVT_PIECE_ROW];
+    size_t ends[KVT_BATCH];
     for (size_t at = 0; at < span->length;) {
-        size_t count = encoder->tokenizer->split(span->text, span->length, at, ends, KVT_PIECE_ROW);
+        size_t count = encoder->tokenizer->split(span->text, span->length, at, ends, KVT_BATCH);
         if (!encoder->piece.ends) {
-            if (kvt_piece_encode_row(&encoder->piece, span->text, span->length, at, ends, count) !=
-                0)
+            if (kvt_batch_encode(&encoder->piece, span->text, span->length, at, ends, count) != 0)
                 return -1;
             at = ends[count - 1];
             continue;

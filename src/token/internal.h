@@ -67,7 +67,9 @@ struct kvt_tokenizer {
 
     uint8_t glued[256];     /* last bytes of characters that stand before U+2581 in some token */
     bool bytes_stand_alone; /* no rule joins the tokens of single bytes (byte fallback) */
-    struct kvt_long_tables *long_tables; /* made when first needed, behind the lock */
+    bool cuts_hold; /* every byte has a token, and what has none of its own becomes such (cuts.h) */
+    struct kvt_long_tables *long_tables; /* these two are made when first needed, behind the lock */
+    struct kvt_cuts *cuts;
 
     struct kvt_template_ids prefix, suffix; /* around the text, with KVT_ENCODE_SPECIAL */
     int32_t bos;                            /* -1: none */
@@ -77,7 +79,7 @@ struct kvt_tokenizer {
     size_t *starts; /* by id, size + 1 places in outputs */
     char *path;
     pthread_mutex_t
-        lock; /* of long_tables and sha256, which are made when they are first asked for */
+        lock; /* of long_tables, cuts and sha256, which are made when they are first asked for */
     char sha256[KVT_SHA256_HEX];
 };
 
@@ -106,6 +108,8 @@ int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_bu
                             const char **text, size_t *length, struct kvt_error *error);
 
 const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokenizer *tokenizer);
+/* NULL where cuts do not hold. */
+const struct kvt_cuts *kvt_tokenizer_cuts(const struct kvt_tokenizer *tokenizer);
 
 /* `pre`: the pre-tokenizer of a file that names none, as GGUF names them, or NULL. */
 struct kvt_tokenizer *kvt_tokenizer_from_gguf(const char *path, const char *pre,

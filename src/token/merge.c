@@ -1,5 +1,6 @@
 #include "token/merge.h"
 
+#include "core/bits.h"
 #include "core/memory.h"
 
 #include <stdlib.h>
@@ -58,8 +59,22 @@ void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint
     mark(merges, pair);
 }
 
+void kvt_merges_make_direct(struct kvt_merges *merges, int32_t from)
+{
+    const size_t n = KVT_MERGE_DIRECT;
+    struct kvt_merge *direct = kvt_alloc_array(n * n, sizeof *direct);
+    for (size_t i = 0; i < n * n; i++) {
+        const struct kvt_merge *merge =
+            kvt_merges_find(merges, from + (int32_t)(i / n), from + (int32_t)(i % n));
+        direct[i] = merge ? *merge : (struct kvt_merge){UINT32_MAX, -1};
+    }
+    merges->direct = direct;
+    merges->direct_from = from;
+}
+
 void kvt_merges_free(struct kvt_merges *merges)
 {
+    free(merges->direct);
     free(merges->slots);
     free(merges->filter);
     *merges = (struct kvt_merges){0};
@@ -147,56 +162,112 @@ static void join_pair(struct kvt_merge_work *work, int32_t place, const struct k
     join(work, place, merge->id);
 }
 
-/* Few symbols in a row; the best pair is looked for anew each time. */
+/*
+ * Few symbols: they keep their places, and a word says which of them are left. A pair's key is the
+ * rank of its rule above the place of its left symbol, so that the lowest key is the pair to join;
+ * the keys of what is no pair, or has no rule, are all ones.
+ */
 struct row {
-    uint64_t ranks[KVT_MERGE_SHORT]; /* of the pair that starts here; all ones: no rule */
-    int32_t joined[KVT_MERGE_SHORT]; /* what that pair becomes */
+    uint64_t keys[KVT_MERGE_SHORT];
+    int32_t joined[KVT_MERGE_SHORT]; /* what the pair becomes */
+    size_t n;                        /* keys in use, a multiple of KEYS_AT_ONCE */
+    uint32_t left;                   /* bit i: symbol i */
 };
 
-static void offer_in_row(const struct kvt_merges *merges, struct row *row, const int32_t *ids,
-                         size_t place)
+enum { KEYS_AT_ONCE = 8 };
+_Static_assert(KVT_MERGE_SHORT == 32, "a bit for each symbol");
+
+static void set_pair(struct row *row, unsigned place, const struct kvt_merge *merge)
 {
-    const struct kvt_merge *merge = kvt_merges_find(merges, ids[place], ids[place + 1]);
-    row->ranks[place] = merge ? merge->rank : UINT64_MAX;
+    row->keys[place] = merge ? (uint64_t)merge->rank << 32 | place : UINT64_MAX;
     row->joined[place] = merge ? merge->id : -1;
+}
+
+static void start_row(const struct kvt_merges *merges, struct row *row, const int32_t *ids,
+                      size_t count)
+{
+    row->n = (count + KEYS_AT_ONCE - 1) / KEYS_AT_ONCE * KEYS_AT_ONCE;
+    row->left = UINT32_MAX >> (KVT_MERGE_SHORT - count);
+    for (size_t place = 0; place + 1 < count; place++)
+        set_pair(row, (unsigned)place, kvt_merges_find_first(merges, ids[place], ids[place + 1]));
+    for (size_t place = count - 1; place < row->n; place++)
+        row->keys[place] = UINT64_MAX;
+}
+
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t lowest_key(const struct row *row)
+{
+    uint64_t lowest = UINT64_MAX;
+    for (const uint64_t *keys = row->keys; keys < row->keys + row->n; keys += KEYS_AT_ONCE)
+        lowest = lower(lowest, lower(lower(lower(keys[0], keys[1]), lower(keys[2], keys[3])),
+                                     lower(lower(keys[4], keys[5]), lower(keys[6], keys[7]))));
+    return lowest;
+}
+
+/* The symbols behind the place, moved to the low end. */
+static uint32_t behind(const struct row *row, unsigned place)
+{
+    return row->left >> place >> 1;
+}
+
+/* Joins the pair at the place; the pairs on both its sides are new. */
+static void join_in_row(const struct kvt_merges *merges, struct row *row, int32_t *ids,
+                        unsigned place)
+{
+    unsigned next = place + 1 + kvt_bits_lowest(behind(row, place));
+    ids[place] = row->joined[place];
+    row->left &= ~(UINT32_C(1) << next);
+    row->keys[next] = UINT64_MAX;
+    row->keys[place] = UINT64_MAX;
+    uint32_t after = behind(row, place), before = row->left & ((UINT32_C(1) << place) - 1);
+    if (after) {
+        next = place + 1 + kvt_bits_lowest(after);
+        set_pair(row, place, kvt_merges_find(merges, ids[place], ids[next]));
+    }
+    if (before) {
+        unsigned previous = kvt_bits_highest(before);
+        set_pair(row, previous, kvt_merges_find(merges, ids[previous], ids[place]));
+    }
+}
+
+/* Moves the symbols that are left to the front. */
+static size_t finish_row(const struct row *row, int32_t *ids, uint32_t *lengths, size_t count)
+{
+    size_t n = 0;
+    if (!lengths) {
+        for (uint32_t left = row->left; left; left &= left - 1)
+            ids[n++] = ids[kvt_bits_lowest(left)];
+        return n;
+    }
+    for (size_t place = 0; place < count; place++) {
+        if (!(row->left >> place & 1)) {
+            lengths[n - 1] += lengths[place];
+            continue;
+        }
+        ids[n] = ids[place];
+        lengths[n++] = lengths[place];
+    }
+    return n;
 }
 
 size_t kvt_merge_short(const struct kvt_merges *merges, int32_t *ids, uint32_t *lengths,
                        size_t count, struct kvt_last_merge *last)
 {
     struct row row;
-    for (size_t place = 0; place + 1 < count; place++)
-        kvt_merges_expect(merges, ids[place], ids[place + 1]);
-    for (size_t place = 0; place + 1 < count; place++)
-        offer_in_row(merges, &row, ids, place);
-    while (count > 1) {
-        size_t best = 0;
-        uint64_t rank = row.ranks[0];
-        for (size_t place = 1; place + 1 < count; place++) {
-            best = row.ranks[place] < rank ? place : best;
-            rank = row.ranks[place] < rank ? row.ranks[place] : rank;
-        }
-        if (rank == UINT64_MAX)
-            break;
+    uint64_t key;
+    start_row(merges, &row, ids, count);
+    while ((key = lowest_key(&row)) != UINT64_MAX) {
+        unsigned place = key & UINT32_MAX;
         if (last)
-            *last = (struct kvt_last_merge){(uint32_t)rank, ids[best], ids[best + 1]};
-        ids[best] = row.joined[best];
-        if (lengths)
-            lengths[best] += lengths[best + 1];
-        count--;
-        for (size_t place = best + 1; place < count; place++) {
-            ids[place] = ids[place + 1];
-            row.ranks[place] = row.ranks[place + 1];
-            row.joined[place] = row.joined[place + 1];
-            if (lengths)
-                lengths[place] = lengths[place + 1];
-        }
-        if (best + 1 < count)
-            offer_in_row(merges, &row, ids, best);
-        if (best > 0)
-            offer_in_row(merges, &row, ids, best - 1);
+            *last = (struct kvt_last_merge){(uint32_t)(key >> 32), ids[place],
+                                            ids[place + 1 + kvt_bits_lowest(behind(&row, place))]};
+        join_in_row(merges, &row, ids, place);
     }
-    return count;
+    return finish_row(&row, ids, lengths, count);
 }
 
 static void run_short(const struct kvt_merges *merges, struct kvt_merge_work *work)

@@ -21,17 +21,21 @@ struct kvt_merge_slot {
     struct kvt_merge merge;
 };
 
+enum { KVT_MERGE_DIRECT = 256 };
 struct kvt_merges {
     struct kvt_merge_slot *slots; /* open addressing */
     uint64_t *filter; /* 8 bits a slot: the bit of every pair that has a rule, most others clear */
     size_t n_slots;
     size_t count;
+    struct kvt_merge *direct; /* the rule of every pair of ids from direct_from on; id -1: none */
+    int32_t direct_from;
 };
 
 void kvt_merges_reserve(struct kvt_merges *merges, size_t count);
 /* Adds a rule; with `replace`, a later rule for the same pair takes the place of an earlier one. */
 void kvt_merges_add(struct kvt_merges *merges, int32_t left, int32_t right, uint32_t rank,
                     int32_t id, bool replace);
+void kvt_merges_make_direct(struct kvt_merges *merges, int32_t from);
 void kvt_merges_free(struct kvt_merges *merges);
 
 static inline uint64_t kvt_merges_pair(int32_t left, int32_t right)
@@ -71,6 +75,18 @@ static inline const struct kvt_merge *kvt_merges_find(const struct kvt_merges *m
         if (merges->slots[slot].pair == UINT64_MAX)
             return NULL;
     }
+}
+
+/* The same for pairs that are often in the table of their own, as first symbols are. */
+static inline const struct kvt_merge *kvt_merges_find_first(const struct kvt_merges *merges,
+                                                            int32_t left, int32_t right)
+{
+    uint32_t row = (uint32_t)left - (uint32_t)merges->direct_from;
+    uint32_t column = (uint32_t)right - (uint32_t)merges->direct_from;
+    if (!merges->direct || row >= KVT_MERGE_DIRECT || column >= KVT_MERGE_DIRECT)
+        return kvt_merges_find(merges, left, right);
+    const struct kvt_merge *merge = &merges->direct[row * KVT_MERGE_DIRECT + column];
+    return merge->id >= 0 ? merge : NULL;
 }
 
 enum { KVT_MERGE_SHORT = 32 }; /* symbols; more go through a heap */

@@ -6,10 +6,9 @@
 #define KVT_TOKEN_PIECE_H
 
 #include "token/cache.h"
+#include "token/cuts.h"
 #include "token/internal.h"
 #include "token/long.h"
-
-struct kvt_cached_long;
 
 /* Working memory of one encoder. Zero-initialise, set the tokenizer. */
 struct kvt_piece_encoder {
@@ -22,7 +21,8 @@ struct kvt_piece_encoder {
     struct kvt_long_work long_work;
     unsigned n_middling;    /* pieces seen that are longer than most, counted up to a limit */
     struct kvt_cache cache; /* made by kvt_piece_use_cache */
-    struct kvt_cached_long *long_cache;
+    struct kvt_cache parts; /* of parts of pieces, where a whole piece may be another token */
+    bool in_part;           /* what is encoded is a part of a piece */
 };
 
 /* From here on pieces are remembered; call it after `out` was set or changed. */
@@ -33,12 +33,14 @@ void kvt_piece_use_cache(struct kvt_piece_encoder *encoder);
  */
 int kvt_piece_encode(struct kvt_piece_encoder *encoder, const char *text, size_t length,
                      size_t readable);
-enum { KVT_PIECE_ROW = 64 }; /* pieces at once */
-
-/* The same for `count` pieces, no more than KVT_PIECE_ROW, the first from text[at], each up to its
- * place in `ends`; no places. */
-int kvt_piece_encode_row(struct kvt_piece_encoder *encoder, const char *text, size_t length,
-                         size_t at, const size_t *ends, size_t count);
+/*
+ * Encodes text[0..length) part by part, as `cuts` cuts it; no places. The text is a piece that is
+ * not a token as a whole, or the tokenizer does not ask whether pieces are.
+ */
+int kvt_piece_encode_parts(struct kvt_piece_encoder *encoder, const struct kvt_cuts *cuts,
+                           const char *text, size_t length);
+/* The cache of what is encoded now; without lines when there is none. */
+struct kvt_cache *kvt_piece_cache(struct kvt_piece_encoder *encoder);
 void kvt_piece_free(struct kvt_piece_encoder *encoder);
 
 /* Appends an id. */

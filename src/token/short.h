@@ -53,6 +53,12 @@ static inline struct kvt_short kvt_short_within(const char *text, size_t length)
     return (struct kvt_short){low & (mask | all), (high & mask & all) | (uint64_t)length << 56};
 }
 
+/* The same where `readable` bytes may be read, `length` of them or more. */
+static inline struct kvt_short kvt_short_readable(const char *text, size_t length, size_t readable)
+{
+    return readable >= 16 ? kvt_short_within(text, length) : kvt_short_of(text, length);
+}
+
 /* Its upper bits are the good ones. */
 static inline uint64_t kvt_short_hash(struct kvt_short key)
 {

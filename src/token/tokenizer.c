@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/utf8.h"
+#include "token/cuts.h"
 #include "token/internal.h"
 #include "token/long.h"
 #include "token/unicode.h"
@@ -33,6 +34,7 @@ void kvt_tokenizer_free(struct kvt_tokenizer *tokenizer)
     kvt_vocabulary_free(&tokenizer->unspelled);
     kvt_merges_free(&tokenizer->merges);
     kvt_long_tables_free(tokenizer->long_tables);
+    kvt_cuts_free(tokenizer->cuts);
     kvt_added_free(&tokenizer->added);
     kvt_added_free(&tokenizer->added_normalized);
     kvt_normalizer_free(&tokenizer->normalizer);
@@ -234,13 +236,36 @@ static void simplify(struct kvt_tokenizer *tokenizer)
         tokenizer->direct = KVT_DIRECT_PATTERN;
 }
 
+static bool has_all_bytes(const struct kvt_tokenizer *tokenizer)
+{
+    for (int byte = 0; byte < 256; byte++)
+        if (tokenizer->byte_ids[byte] < 0)
+            return false;
+    return true;
+}
+
+/* The lowest id of a byte, or 0. */
+static int32_t first_byte(const struct kvt_tokenizer *tokenizer)
+{
+    int32_t first = INT32_MAX;
+    for (int byte = 0; byte < 256; byte++)
+        if (tokenizer->byte_ids[byte] >= 0 && tokenizer->byte_ids[byte] < first)
+            first = tokenizer->byte_ids[byte];
+    return first < KVT_TOKEN_LIMIT ? first : 0;
+}
+
 void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer)
 {
     kvt_added_finish(&tokenizer->added);
     kvt_added_finish(&tokenizer->added_normalized);
     kvt_merges_reserve(&tokenizer->merges, 0); /* look-ups need slots, even without rules */
+    if (tokenizer->units == KVT_UNITS_BYTES)
+        kvt_merges_make_direct(&tokenizer->merges, first_byte(tokenizer));
     simplify(tokenizer);
     find_barriers(tokenizer);
+    tokenizer->cuts_hold =
+        has_all_bytes(tokenizer) && (tokenizer->units == KVT_UNITS_BYTES ||
+                                     (tokenizer->byte_fallback && tokenizer->bytes_stand_alone));
     int32_t size = tokenizer->vocabulary.size;
     tokenizer->ends = kvt_alloc_zero((size_t)size, 1);
     tokenizer->starts = kvt_alloc_array((size_t)size + 1, sizeof *tokenizer->starts);
@@ -406,6 +431,19 @@ const struct kvt_long_tables *kvt_tokenizer_long_tables(const struct kvt_tokeniz
     const struct kvt_long_tables *tables = owner->long_tables;
     pthread_mutex_unlock(&owner->lock);
     return tables;
+}
+
+const struct kvt_cuts *kvt_tokenizer_cuts(const struct kvt_tokenizer *tokenizer)
+{
+    struct kvt_tokenizer *owner = (struct kvt_tokenizer *)(uintptr_t)tokenizer;
+    if (!owner->cuts_hold)
+        return NULL;
+    pthread_mutex_lock(&owner->lock);
+    if (!owner->cuts)
+        owner->cuts = kvt_cuts_make(&owner->vocabulary);
+    const struct kvt_cuts *cuts = owner->cuts;
+    pthread_mutex_unlock(&owner->lock);
+    return cuts;
 }
 
 const char *kvt_tokenizer_sha256(const struct kvt_tokenizer *tokenizer)
