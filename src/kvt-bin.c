@@ -526,6 +526,13 @@ static void run_ladder(struct program *program)
     if (kvt_ladder_parse(&ladder, ladder_lengths, &error) != 0)
         kvt_die_error(&error);
     prepare(program);
+    int64_t longest = ladder.lengths[ladder.count - 1], limit = program->prompter.max_prompt_tokens;
+    if (limit > 0 && longest > limit)
+        kvt_die(KVT_USAGE,
+                "--ladder: %lld tokens are more than dataset.max_prompt_tokens, which is %lld, so "
+                "that prompts of that length would be cut",
+                (long long)longest, (long long)limit);
+    program->prompter.max_prompt_tokens = 0; /* a prompt that is cut has no length to compare */
     program->stage.no_meta = true;
     while (kvt_stage_next(&program->stage, &line)) {
         if (line.kind[0] || line.length == 0) {

@@ -175,6 +175,9 @@ printf '%s\n' '{"text":"a"}' '{"txt":"a"}' >"$scratch/texts"
 fails 1 "a line without the member" count "$scratch/texts"
 like "is named" "$(cat "$scratch/.err")" "texts:2: .*no member \"text\""
 is "what came before is written" "$(cat "$scratch/.out")" '{"n":1}'
+is "other members do not matter" "$(count <<<'{"id":[1,{"a":null}],"text":"a","x":-1.5e3}')" '{"n":1}'
+fails 1 "but must be JSON" count <<<'{"text":"a","x":nonsense}'
+is "a byte-order mark before the first line is no part of it" "$(printf '\xef\xbb\xbf{"text":"a"}\r\n{"text":"a"}' | count)" $'{"n":1}\n{"n":1}'
 fails 1 "a text that is not a string" count <<<'{"text":1}'
 fails 3 "a full disk under --count" bash -c "echo '{\"text\":\"a\"}' | kvt-bin --count --tokenizer=$model >/dev/full"
 
@@ -198,6 +201,21 @@ fails 1 "too few distractors" bin --ladder=60,2000 "$scratch/marked"
 like "are said" "$(cat "$scratch/.err")" "marked:1: row k reaches only [0-9]+ of 2000 tokens with 60 of 60 distractors"
 fails 1 "a length below the evidence" bin --ladder=5 "$scratch/marked"
 fails 1 "a row without evidence" bin --ladder=60 "$scratch/one"
+fails 2 "a length above the longest prompt" bin --ladder=60,110 --max-prompt-tokens=100 "$scratch/marked"
+like "which would cut it" "$(cat "$scratch/.err")" '110 tokens are more than dataset.max_prompt_tokens, which is 100'
+is "at the longest prompt nothing is cut" "$(bin --ladder=60,110 --max-prompt-tokens=110 "$scratch/marked" | cksum)" \
+    "$(bin --ladder=60,110 "$scratch/marked" | cksum)"
+marked_with() { jq -c "$1" "$scratch/marked" >"$scratch/marked-bad"; }
+marked_with '.depth = "0.5"'
+fails 1 "a depth that is no number" bin --ladder=60 "$scratch/marked-bad"
+like "is named" "$(cat "$scratch/.err")" 'marked-bad:1: row k: depth is not a number'
+marked_with '.separator = 5'
+fails 1 "a separator that is no text" bin --ladder=60 "$scratch/marked-bad"
+marked_with '._id = 7'
+is "an id may be a number, as in any row" "$(bin --ladder=60 "$scratch/marked-bad" | jq -c '[._id, .cluster]')" '["7-0","7"]'
+fails 1 "rungs that would be one prompt" bin --ladder=120,121 "$scratch/marked"
+like "are named" "$(cat "$scratch/.err")" 'the rungs of 120 and 121 tokens would be the same prompt'
+fails 2 "a length that is no number of tokens" bin --ladder=99999999999999999999 "$scratch/marked"
 fails 2 "lengths that do not ascend" bin --ladder=60,60 "$scratch/marked"
 
 # counts from a server

@@ -97,6 +97,15 @@ static int bad(const struct aside *aside, const struct kvt_line *line, const cha
     return -1;
 }
 
+/* The scan finds where a member ends, not whether it is JSON; the counted one is read, any other is
+ * looked at here. */
+static bool is_json(const struct kvt_member *member)
+{
+    json_t *value = kvt_json_parse(member->value, member->value_length, NULL, NULL);
+    json_decref(value);
+    return value != NULL;
+}
+
 /* The text of a line; -1 when it has none and was set aside. */
 static int read_text(const struct aside *aside, const struct kvt_line *line, const char *field,
                      struct kvt_buffer *text)
@@ -105,10 +114,14 @@ static int read_text(const struct aside *aside, const struct kvt_line *line, con
     struct kvt_member member, found = {0};
     char why[256];
     kvt_scan_start(&scan, line->data, line->length);
-    while (kvt_scan_next(&scan, &member))
+    bool valid = true;
+    while (kvt_scan_next(&scan, &member)) {
         if (member.key_length == strlen(field) && memcmp(member.key, field, member.key_length) == 0)
             found = member;
-    if (scan.bad)
+        else
+            valid = valid && is_json(&member);
+    }
+    if (scan.bad || !valid)
         return bad(aside, line, "not a JSON object on one line");
     if (!found.value) {
         snprintf(why, sizeof why, "the object has no member \"%.100s\" (--field names another)",

@@ -4,6 +4,7 @@
 #include "core/sha256.h"
 #include "stream/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,9 @@ int kvt_ladder_parse(struct kvt_ladder *ladder, const char *text, struct kvt_err
     int64_t before = 0;
     for (const char *at = text;;) {
         char *end;
+        errno = 0;
         long long value = strtoll(at, &end, 10);
-        if (end == at || value <= before || (*end != ',' && *end != '\0')) {
+        if (end == at || errno || value <= before || (*end != ',' && *end != '\0')) {
             kvt_ladder_free(ladder);
             return kvt_fail(
                 error, KVT_USAGE,
@@ -68,25 +70,48 @@ static double depth_of(int64_t seed, const char *id)
     return (double)((uint32_t)digest[0] << 16 | (uint32_t)digest[1] << 8 | digest[2]) / 16777216.0;
 }
 
+/* A whole number is an id as well; the rest of the ladder needs it as a text. */
+static void text_id(json_t *object)
+{
+    const json_t *id = json_object_get(object, "_id");
+    if (json_is_integer(id))
+        json_object_set_new(object, "_id", json_sprintf("%lld", (long long)json_integer_value(id)));
+}
+
+/* The members that say how the context is made; where they are missing a default counts, where they
+ * are of another type nothing does. */
+static int read_making(const struct kvt_ladder *ladder, struct marked *marked,
+                       struct kvt_error *error)
+{
+    const json_t *separator = json_object_get(marked->object, "separator");
+    const json_t *depth = json_object_get(marked->object, "depth");
+    if (separator && !json_is_string(separator))
+        return kvt_fail(error, KVT_DATA, "row %s: separator is not a text", marked->id);
+    marked->separator = separator ? json_string_value(separator) : " ";
+    if (depth && !json_is_number(depth))
+        return kvt_fail(error, KVT_DATA, "row %s: depth is not a number", marked->id);
+    marked->depth = depth ? json_number_value(depth) : depth_of(ladder->seed, marked->id);
+    if (!(marked->depth >= 0 && marked->depth <= 1))
+        return kvt_fail(error, KVT_DATA, "row %s: depth is not between 0 and 1", marked->id);
+    return 0;
+}
+
 static int read_marked(const struct kvt_ladder *ladder, struct marked *marked, const char *line,
                        size_t length, struct kvt_error *error)
 {
     marked->object = kvt_json_parse(line, length, NULL, error);
     if (!marked->object)
         return -1;
+    text_id(marked->object);
     marked->id = kvt_json_text(marked->object, "_id", NULL);
     if (!marked->id || !*marked->id)
-        return kvt_fail(error, KVT_DATA, "the row has no _id that is a text");
+        return kvt_fail(error, KVT_DATA, "the row has no _id that is a text or a whole number");
     marked->evidence = json_object_get(marked->object, "evidence");
     marked->distractors = json_object_get(marked->object, "distractors");
     if (!is_texts(marked->evidence) || !is_texts(marked->distractors))
         return kvt_fail(error, KVT_DATA, "row %s: %s is not a list of texts", marked->id,
                         is_texts(marked->evidence) ? "distractors" : "evidence");
-    marked->separator = kvt_json_text(marked->object, "separator", " ");
-    marked->depth = kvt_json_number(marked->object, "depth", depth_of(ladder->seed, marked->id));
-    if (!(marked->depth >= 0 && marked->depth <= 1))
-        return kvt_fail(error, KVT_DATA, "row %s: depth is not between 0 and 1", marked->id);
-    return 0;
+    return read_making(ladder, marked, error);
 }
 
 static void add_text(const struct marked *marked, const json_t *text, struct kvt_buffer *out)
@@ -195,6 +220,12 @@ int kvt_ladder_build(const struct kvt_ladder *ladder, const char *line, size_t l
     for (size_t rung = 0; rung < ladder->count && status == 0; rung++) {
         fitting[rung] = rung ? fitting[rung - 1] : 0;
         status = fit(ladder, &marked, rung, &fitting[rung], prompt, buffers, error);
+        if (status == 0 && rung && fitting[rung] == fitting[rung - 1])
+            status = kvt_fail(error, KVT_DATA,
+                              "row %s: the rungs of %lld and %lld tokens would be the same prompt; "
+                              "lengths must be a distractor apart",
+                              marked.id, (long long)ladder->lengths[rung - 1],
+                              (long long)ladder->lengths[rung]);
     }
     for (size_t rung = 0; rung < ladder->count && status == 0; rung++) {
         make_row(&marked, rung, fitting[rung], &buffers[0], &buffers[1]);

@@ -67,6 +67,10 @@ static void cut_line(struct kvt_reader *reader, struct kvt_line *line, size_t st
 {
     reader->text[stop] = '\0';
     reader->number++;
+    /* Some editors start a file with a byte-order mark, which is no part of its first line. */
+    if (reader->number == 1 && stop - reader->start >= 3 &&
+        memcmp(reader->text + reader->start, "\xef\xbb\xbf", 3) == 0)
+        reader->start += 3;
     *line = (struct kvt_line){.data = reader->text + reader->start,
                               .length = stop - reader->start,
                               .source = reader->source,

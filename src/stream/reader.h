@@ -33,7 +33,8 @@ struct kvt_reader {
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */
 void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files);
-/* Returns 1 and the next line, 0 at the end, -1 when a file cannot be opened or read. */
+/* Returns 1 and the next line, 0 at the end, -1 when a file cannot be opened or read. A byte-order
+ * mark at the start of a file is left out. */
 int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt_error *error);
 void kvt_reader_close(struct kvt_reader *reader);
 
