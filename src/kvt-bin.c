@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/ordered.h"
 #include "core/redact.h"
 #include "dataset/count.h"
 #include "dataset/examples.h"
@@ -25,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct kvt_stage_options common;
 static int count_only, print_ids, add_special, ordinary;
@@ -285,8 +285,7 @@ static void report_bad(struct program *program)
 
 static void count_rows(struct program *program)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    long threads = program->remote ? 1 : n_threads > 0 ? n_threads : cores > 0 ? cores : 1;
+    long threads = program->remote ? 1 : n_threads > 0 ? n_threads : (long)kvt_processors();
     kvt_examples_count(&program->examples, &program->prompter, threads);
     kvt_examples_find_repeated(&program->examples);
     report_bad(program);

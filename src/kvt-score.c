@@ -4,12 +4,15 @@
  * In:     response lines (answers, meta.task, response.text, error); everything else passes
  * through. Out:    the same lines; a response gets `score` and `failure` (and
  * `failures_unobservable` where a kind of failure could not be seen) before its last brace, in
- * place of old ones. Memory: streaming, constant: the longest line decides.
+ * place of old ones. Memory: streaming, constant: the longest line decides. Threads: lines are
+ * scored by several at once; settings and rules change with an experiment record alone, when
+ * nothing else runs, and all else that changes belongs to one thread.
  */
 #include "config/config.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/ordered.h"
 #include "stream/json.h"
 #include "stream/number.h"
 #include "stream/scan.h"
@@ -27,6 +30,7 @@
 
 static struct kvt_stage_options common;
 static int explain, list;
+static long n_threads; /* 0: not given */
 
 static const struct kvt_option options[] = {
     {KVT_OPTION_CONFIG, 'm', "metric", 0, "NAME", "metric for every row [the task's; see --list]",
@@ -35,6 +39,8 @@ static const struct kvt_option options[] = {
      "backend of code_sim: difflib or indel [difflib]", "scoring.code_sim"},
     {KVT_OPTION_FLAG, 0, "explain", &explain, 0, "add score.explain: why the value is what it is",
      0},
+    {KVT_OPTION_INTEGER, 0, "threads", &n_threads, "N",
+     "score by N threads [one for each processor, 4 at most]", 0},
     {KVT_OPTION_FLAG, 0, "list", &list, 0, "print the metrics, tasks and failures known, and exit",
      0},
     KVT_STAGE_OPTIONS(common),
@@ -58,10 +64,18 @@ struct number_text {
     char text[KVT_NUMBER_SIZE];
 };
 
-struct scorer {
+/* What all threads read. */
+struct shared {
     struct kvt_settings settings;
-    struct kvt_rules *rules; /* of the current settings; NULL until needed */
+    struct kvt_rules *rules;  /* of the current settings, from which they borrow */
+    const char *default_task; /* theirs, for rows that name none */
+};
+
+/* What one thread scores with. */
+struct scorer {
+    struct shared *shared;
     struct kvt_answer_row row;
+    struct kvt_matcher *matcher;
     struct kvt_scratch scratch;
     struct kvt_buffer members; /* of the current line, with commas between */
     struct kvt_buffer out, norm;
@@ -70,18 +84,15 @@ struct scorer {
     struct number_text numbers[1 << NUMBER_BITS];
 };
 
-static const struct kvt_rule *rule_of(struct scorer *scorer, const char *task)
+/* Lays down the rules of the settings; a mistake in them ends the process. */
+static void make_rules(struct shared *shared)
 {
-    if (!scorer->rules) {
-        struct kvt_error error;
-        const json_t *tree = kvt_settings_tree(&scorer->settings);
-        scorer->rules = kvt_rules_make(json_object_get(tree, "scoring"), &error);
-        if (!scorer->rules)
-            kvt_die_error(&error);
-    }
-    if (!task[0])
-        task = kvt_json_text(kvt_settings_tree(&scorer->settings), "dataset.task", NULL);
-    return kvt_rules_find(scorer->rules, task);
+    struct kvt_error error;
+    const json_t *tree = kvt_settings_tree(&shared->settings);
+    shared->rules = kvt_rules_make(json_object_get(tree, "scoring"), &error);
+    if (!shared->rules)
+        kvt_die_error(&error);
+    shared->default_task = kvt_json_text(tree, "dataset.task", NULL);
 }
 
 /* Values repeat: F1 is a ratio of small numbers. A value has one place, by its bits. */
@@ -201,6 +212,7 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule 
                                 .span = row->text,
                                 .golds = row->golds,
                                 .n_golds = row->n_golds,
+                                .matcher = scorer->matcher,
                                 .numbers = &scorer->scratch.rows,
                                 .norm = &scorer->norm};
     if (rule->declared.task->first_line)
@@ -262,7 +274,8 @@ static int on_response(struct kvt_stage *stage, const struct kvt_line *line, voi
     struct scorer *scorer = context;
     if (kvt_answer_row_read(&scorer->row, line->data, line->length, made, error) != 0)
         return -1;
-    const struct kvt_rule *rule = rule_of(scorer, scorer->row.task);
+    const char *task_name = scorer->row.task[0] ? scorer->row.task : scorer->shared->default_task;
+    const struct kvt_rule *rule = kvt_rules_find(scorer->shared->rules, task_name);
     const struct kvt_scored_task *task = rule->declared.task;
     if (task->refused)
         return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
@@ -282,9 +295,12 @@ static int on_experiment(struct kvt_stage *stage, const struct kvt_line *line, v
 {
     static const char *const sections[] = {"scoring", NULL};
     struct scorer *scorer = context;
-    kvt_rules_free(scorer->rules); /* the settings may change, and the rules borrow from them */
-    scorer->rules = NULL;
-    return kvt_settings_experiment(&scorer->settings, sections, stage, line, error);
+    struct shared *shared = scorer->shared;
+    kvt_rules_free(shared->rules); /* the settings may change, and the rules borrow from them */
+    shared->rules = NULL;
+    int status = kvt_settings_experiment(&shared->settings, sections, stage, line, error);
+    make_rules(shared);
+    return status;
 }
 
 static void print_list(void)
@@ -306,34 +322,61 @@ static void print_list(void)
 
 static void scorer_free(struct scorer *scorer)
 {
-    kvt_rules_free(scorer->rules);
+    kvt_matcher_free(scorer->matcher);
     kvt_scratch_free(&scorer->scratch);
     kvt_buffer_free(&scorer->members);
     kvt_buffer_free(&scorer->out);
     kvt_buffer_free(&scorer->norm);
     kvt_buffer_free(&scorer->head);
     kvt_answer_row_free(&scorer->row);
-    kvt_settings_close(&scorer->settings);
+}
+
+static size_t count_threads(void)
+{
+    enum { MOST = 256, MOST_UNASKED = 4 };
+    if (n_threads < 0 || n_threads > MOST)
+        kvt_die(KVT_USAGE, "--threads is %ld; it must be between 1 and %d", n_threads, MOST);
+    if (n_threads > 0)
+        return (size_t)n_threads;
+    size_t processors = kvt_processors();
+    return processors < MOST_UNASKED ? processors : MOST_UNASKED;
+}
+
+static void run(struct shared *shared, const struct kvt_arguments *arguments)
+{
+    static const struct kvt_route routes[] = {
+        {"response", on_response, false}, {"experiment", on_experiment, true}, {NULL, NULL, false}};
+    size_t count = count_threads();
+    struct scorer *scorers = kvt_alloc_zero(count, sizeof *scorers);
+    void **contexts = kvt_alloc_array(count, sizeof *contexts);
+    for (size_t i = 0; i < count; i++) {
+        scorers[i].shared = shared;
+        scorers[i].matcher = kvt_matcher_make();
+        contexts[i] = &scorers[i];
+    }
+    struct kvt_stage stage;
+    kvt_stage_open(&stage, "kvt-score", &common, arguments);
+    kvt_stage_run_threads(&stage, routes, contexts, count);
+    kvt_stage_close(&stage, shared->settings.options);
+    for (size_t i = 0; i < count; i++)
+        scorer_free(&scorers[i]);
+    free(contexts);
+    free(scorers);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct kvt_route routes[] = {
-        {"response", on_response}, {"experiment", on_experiment}, {NULL, NULL}};
     struct kvt_arguments arguments;
     kvt_options_parse(argc, argv, &usage, &arguments);
-    struct scorer scorer = {0};
-    kvt_settings_open(&scorer.settings, common.config, &arguments);
-    rule_of(&scorer, ""); /* a mistake in the settings is known before the first line */
-    if (list) {
+    struct shared shared = {0};
+    kvt_settings_open(&shared.settings, common.config, &arguments);
+    make_rules(&shared); /* a mistake in the settings is known before the first line */
+    if (list)
         print_list();
-    } else {
-        struct kvt_stage stage;
-        kvt_stage_open(&stage, "kvt-score", &common, &arguments);
-        kvt_stage_run(&stage, routes, &scorer);
-        kvt_stage_close(&stage, scorer.settings.options);
-    }
-    scorer_free(&scorer);
+    else
+        run(&shared, &arguments);
+    kvt_rules_free(shared.rules);
+    kvt_settings_close(&shared.settings);
     kvt_arguments_free(&arguments);
     return KVT_OK;
 }

@@ -1,17 +1,11 @@
 #include "engine/state.h"
 
 #include "core/memory.h"
+#include "core/ordered.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { DEFAULT_BLOCK = 256, MAX_BLOCK = 4096, MAX_THREADS = 256 };
-
-static size_t processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (size_t)n : 1;
-}
 
 static float *activations(size_t rows, size_t columns)
 {
@@ -46,7 +40,7 @@ struct kvt_engine *kvt_engine_open(const char *path, const struct kvt_engine_opt
                                    struct kvt_error *error)
 {
     struct kvt_engine *engine = kvt_alloc_zero(1, sizeof *engine);
-    size_t threads = options->threads ? options->threads : processors();
+    size_t threads = options->threads ? options->threads : kvt_processors();
     engine->kernels = kvt_kernels();
     engine->allocator.limit = options->kv_limit;
     engine->block = options->block ? options->block : DEFAULT_BLOCK;

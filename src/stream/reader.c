@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CAPACITY = 1 << 16 };
+/* What is read at a time: twice what a pipe holds. */
+enum { PIECE = 1 << 17 };
 
 void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files)
 {
@@ -46,18 +47,16 @@ static ssize_t read_more(struct kvt_reader *reader, struct kvt_error *error)
         reader->searched -= reader->start;
         reader->start = 0;
     }
-    /* One byte stays free for the NUL of a last line without a newline. */
-    if (reader->end + 1 >= reader->capacity) {
-        size_t doubled = FIRST_CAPACITY;
-        if (reader->capacity > 0 && !kvt_size_mul(reader->capacity, 2, &doubled))
-            kvt_die(KVT_SYSTEM, "out of memory (a line of more than %zu bytes)", reader->end);
-        reader->text = kvt_realloc_array(reader->text, doubled, 1);
-        reader->capacity = doubled;
-    }
-    ssize_t got =
-        read(reader->descriptor, reader->text + reader->end, reader->capacity - reader->end - 1);
+    /* One byte more is for the NUL of a last line without a newline. */
+    size_t last;
+    if (!kvt_size_add(reader->end, PIECE, &last))
+        kvt_die(KVT_SYSTEM, "out of memory (a line of more than %zu bytes)", reader->end);
+    kvt_grow(&reader->text, &reader->capacity, last, 1);
+    ssize_t got = read(reader->descriptor, reader->text + reader->end, PIECE);
     if (got < 0)
         return kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", reader->source, strerror(errno));
+    if (reader->hash)
+        kvt_sha256_add(reader->hash, reader->text + reader->end, (size_t)got);
     reader->end += (size_t)got;
     return got;
 }
@@ -78,6 +77,41 @@ static void cut_line(struct kvt_reader *reader, struct kvt_line *line, size_t st
     reader->start = reader->searched = next;
 }
 
+bool kvt_reader_ready(struct kvt_reader *reader)
+{
+    if (!reader->source || reader->searched == reader->end)
+        return false;
+    const char *newline =
+        memchr(reader->text + reader->searched, '\n', reader->end - reader->searched);
+    reader->searched = newline ? (size_t)(newline - reader->text) : reader->end;
+    return newline != NULL;
+}
+
+void kvt_reader_back(struct kvt_reader *reader, const struct kvt_line *line)
+{
+    reader->start = (size_t)(line->data - reader->text);
+    reader->searched = reader->start + line->length;
+    reader->text[reader->searched] = '\n';
+    reader->number--;
+}
+
+void kvt_reader_detach(struct kvt_reader *reader, char **text, size_t *capacity)
+{
+    size_t rest = reader->end - reader->start;
+    kvt_grow(text, capacity, rest, 1);
+    if (rest)
+        memcpy(*text, reader->text + reader->start, rest);
+    char *lines = reader->text;
+    size_t lines_capacity = reader->capacity;
+    reader->text = *text;
+    reader->capacity = *capacity;
+    reader->searched -= reader->start;
+    reader->start = 0;
+    reader->end = rest;
+    *text = lines;
+    *capacity = lines_capacity;
+}
+
 int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt_error *error)
 {
     size_t sources = reader->n_files ? reader->n_files : 1;
@@ -88,20 +122,18 @@ int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt
             if (open_next(reader, error) != 0)
                 return -1;
         }
-        size_t unread = reader->end - reader->searched;
-        const char *newline = unread ? memchr(reader->text + reader->searched, '\n', unread) : NULL;
-        if (newline) {
-            size_t stop = (size_t)(newline - reader->text);
-            cut_line(reader, line, stop, stop + 1);
+        if (kvt_reader_ready(reader)) {
+            cut_line(reader, line, reader->searched, reader->searched + 1);
             return 1;
         }
-        reader->searched = reader->end;
         ssize_t got = read_more(reader, error);
         if (got < 0)
             return -1;
         if (got > 0)
             continue;
         if (reader->end > reader->start) { /* the next read will find the end again */
+            if (reader->hash)
+                kvt_sha256_add(reader->hash, "\n", 1);
             cut_line(reader, line, reader->end, reader->end);
             return 1;
         }

@@ -4,6 +4,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/sha256.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,9 @@ struct kvt_reader {
     char *text; /* bytes read; those from start to end are not handed out yet, */
     size_t capacity, start, end;
     size_t searched; /* and up to here they hold no newline */
+    /* Takes in what is read, if not NULL; a newline follows a last line that has none. Borrowed;
+     * to be set before the first line is read. */
+    struct kvt_sha256 *hash;
 };
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */
@@ -36,6 +40,17 @@ void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_fil
 /* Returns 1 and the next line, 0 at the end, -1 when a file cannot be opened or read. A byte-order
  * mark at the start of a file is left out. */
 int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt_error *error);
+
+/*
+ * Lines that stay. A line that was read at once with others is `ready`: the next call hands it out
+ * without reading, and those handed out before stay where they are. The line handed out last can be
+ * put back, if it was ready. `detach` hands over the memory where the lines are, which is the
+ * caller's then, in exchange for *text[*capacity] (NULL is fine), whose contents are lost.
+ */
+bool kvt_reader_ready(struct kvt_reader *reader);
+void kvt_reader_back(struct kvt_reader *reader, const struct kvt_line *line);
+void kvt_reader_detach(struct kvt_reader *reader, char **text, size_t *capacity);
+
 void kvt_reader_close(struct kvt_reader *reader);
 
 #endif

@@ -1,6 +1,7 @@
-#include "stream/stage.h"
+#include "stream/stage_parts.h"
 
 #include "core/file.h"
+#include "core/memory.h"
 #include "stream/scan.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Noreturn void give_up(struct kvt_stage *stage, enum kvt_exit code, const char *text)
+void kvt_stage_give_up(struct kvt_stage *stage, enum kvt_exit code, const char *text)
 {
     fflush(stdout); /* nothing already made is lost */
     if (stage->abort_hook)
@@ -50,17 +51,31 @@ void kvt_stage_open(struct kvt_stage *stage, const char *name,
     }
 }
 
-static struct kvt_kind_count *count_of(struct kvt_stage *stage, const char *kind)
+static struct kvt_kind_count *new_count(struct kvt_kind_count *row, const char *kind)
 {
+    memset(row, 0, sizeof *row);
+    strncpy(row->kind, kind, sizeof row->kind - 1);
+    return row;
+}
+
+static struct kvt_kind_count *count_in_sink(struct kvt_stage_sink *sink, const char *kind)
+{
+    if (sink->n_counts && strcmp(sink->counts[sink->n_counts - 1].kind, kind) == 0)
+        return &sink->counts[sink->n_counts - 1];
+    kvt_grow(&sink->counts, &sink->capacity, sink->n_counts, sizeof *sink->counts);
+    return new_count(&sink->counts[sink->n_counts++], kind);
+}
+
+struct kvt_kind_count *kvt_stage_count(struct kvt_stage *stage, const char *kind)
+{
+    if (stage->sink)
+        return count_in_sink(stage->sink, kind);
     for (size_t i = 0; i < stage->n_counts; i++)
         if (strcmp(stage->counts[i].kind, kind) == 0)
             return &stage->counts[i];
     if (stage->n_counts == KVT_STAGE_KINDS)
         return &stage->counts[KVT_STAGE_KINDS - 1]; /* foreign kinds beyond the table share a row */
-    struct kvt_kind_count *row = &stage->counts[stage->n_counts++];
-    memset(row, 0, sizeof *row);
-    strncpy(row->kind, kind, sizeof row->kind - 1);
-    return row;
+    return new_count(&stage->counts[stage->n_counts++], kind);
 }
 
 void kvt_stage_bad(struct kvt_stage *stage, const struct kvt_line *line, const char *text)
@@ -75,7 +90,7 @@ void kvt_stage_bad(struct kvt_stage *stage, const struct kvt_line *line, const c
     }
     char message[sizeof((struct kvt_error *)0)->text + 512];
     snprintf(message, sizeof message, "%s:%zu: %s", line->source, line->number, text);
-    give_up(stage, KVT_DATA, message);
+    kvt_stage_give_up(stage, KVT_DATA, message);
 }
 
 /* Does the object start with the member "kind"? */
@@ -88,26 +103,35 @@ static bool starts_with_kind(const struct kvt_line *line)
            memcmp(member.key, "kind", 4) == 0;
 }
 
+bool kvt_stage_identify(const struct kvt_stage *stage, struct kvt_line *line)
+{
+    if (kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) < 0)
+        return false;
+    if (stage->kind_first && !starts_with_kind(line))
+        line->kind[0] = '\0';
+    return true;
+}
+
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
 {
     struct kvt_error error;
     for (;;) {
         int status = kvt_reader_next(&stage->reader, line, &error);
         if (status < 0)
-            give_up(stage, error.code, error.text);
+            kvt_stage_give_up(stage, error.code, error.text);
         if (status == 0)
             return 0;
-        kvt_sha256_add(&stage->input_hash, line->data, line->length);
-        kvt_sha256_add(&stage->input_hash, "\n", 1);
+        if (!stage->no_meta) {
+            kvt_sha256_add(&stage->input_hash, line->data, line->length);
+            kvt_sha256_add(&stage->input_hash, "\n", 1);
+        }
         if (line->length == 0)
             return 1;
-        if (kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) >= 0) {
-            if (stage->kind_first && !starts_with_kind(line))
-                line->kind[0] = '\0';
-            count_of(stage, line->kind)->in++;
+        if (kvt_stage_identify(stage, line)) {
+            kvt_stage_count(stage, line->kind)->in++;
             return 1;
         }
-        kvt_stage_bad(stage, line, "not a JSON object on one line");
+        kvt_stage_bad(stage, line, KVT_STAGE_NO_OBJECT);
     }
 }
 
@@ -121,12 +145,25 @@ static bool own_meta(const struct kvt_stage *stage, const struct kvt_line *line)
     return member.value_length == length + 2 && memcmp(member.value + 1, stage->name, length) == 0;
 }
 
-static const struct kvt_route *route_of(const struct kvt_route *routes, const struct kvt_line *line)
+/* A kind that no route has is copied. */
+static int copy(struct kvt_stage *stage, const struct kvt_line *line, void *context,
+                struct kvt_error *error)
 {
+    (void)context, (void)error;
+    kvt_stage_copy(stage, line);
+    return 0;
+}
+
+const struct kvt_route *kvt_stage_route(const struct kvt_stage *stage,
+                                        const struct kvt_route *routes, const struct kvt_line *line)
+{
+    static const struct kvt_route copied = {"", copy, false}, dropped = {"", NULL, false};
+    if (own_meta(stage, line))
+        return &dropped;
     for (; routes->kind; routes++)
         if (strcmp(routes->kind, line->kind) == 0)
             return routes;
-    return line->kind[0] == '\0' && line->length > 0 && routes->handler ? routes : NULL;
+    return line->kind[0] == '\0' && line->length > 0 && routes->handler ? routes : &copied;
 }
 
 void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context)
@@ -134,30 +171,48 @@ void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void
     struct kvt_line line;
     struct kvt_error error;
     while (kvt_stage_next(stage, &line)) {
-        if (own_meta(stage, &line))
-            continue;
-        const struct kvt_route *route = route_of(routes, &line);
-        if (!route)
-            kvt_stage_copy(stage, &line);
-        else if (route->handler && route->handler(stage, &line, context, &error) != 0)
+        const struct kvt_route *route = kvt_stage_route(stage, routes, &line);
+        if (route->handler && route->handler(stage, &line, context, &error) != 0)
             kvt_stage_bad(stage, &line, error.text);
     }
 }
 
+static _Noreturn void cannot_write(struct kvt_stage *stage)
+{
+    char message[256];
+    snprintf(message, sizeof message, "cannot write to standard output: %s", strerror(errno));
+    if (stage->abort_hook)
+        stage->abort_hook(stage->abort_context);
+    kvt_die(KVT_SYSTEM, "%s", message);
+}
+
 void kvt_stage_flush(struct kvt_stage *stage)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        char message[256];
-        snprintf(message, sizeof message, "cannot write to standard output: %s", strerror(errno));
-        if (stage->abort_hook)
-            stage->abort_hook(stage->abort_context);
-        kvt_die(KVT_SYSTEM, "%s", message);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        cannot_write(stage);
+}
+
+void kvt_stage_put(struct kvt_stage *stage, const char *data, size_t length)
+{
+    while (length) {
+        ssize_t put = write(STDOUT_FILENO, data, length);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            cannot_write(stage);
+        data += put;
+        length -= (size_t)put;
     }
 }
 
 void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length)
 {
-    count_of(stage, kind)->out++;
+    kvt_stage_count(stage, kind)->out++;
+    if (stage->sink) {
+        kvt_buffer_append(&stage->sink->out, data, length);
+        kvt_buffer_byte(&stage->sink->out, '\n');
+        return;
+    }
     if (fwrite(data, 1, length, stdout) != length || putc('\n', stdout) == EOF)
         kvt_stage_flush(stage); /* reports why */
     if (stage->flush_lines)

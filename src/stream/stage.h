@@ -56,6 +56,13 @@ struct kvt_kind_count {
     size_t in, out;
 };
 
+/* Emitted lines, and what was counted, in the order it was: neighbours of one kind share a row. */
+struct kvt_stage_sink {
+    struct kvt_buffer out;
+    struct kvt_kind_count *counts;
+    size_t n_counts, capacity;
+};
+
 struct kvt_stage {
     const char *name;
     struct kvt_reader reader;
@@ -66,6 +73,7 @@ struct kvt_stage {
     bool kind_first;  /* only a first member `kind` makes a record (kvt-bin: questions may have one)
                        */
     bool flush_lines; /* flush after every emitted line (kvt-infer) */
+    struct kvt_stage_sink *sink; /* takes what is emitted, if not NULL */
     struct kvt_sha256 input_hash;
     struct kvt_kind_count counts[KVT_STAGE_KINDS];
     size_t n_counts;
@@ -86,6 +94,7 @@ typedef int (*kvt_line_handler)(struct kvt_stage *stage, const struct kvt_line *
 struct kvt_route {
     const char *kind;
     kvt_line_handler handler;
+    bool alone; /* kvt_stage_run_threads: later lines depend on what the handler does */
 };
 
 /*
@@ -96,6 +105,15 @@ FILE *kvt_stage_open_skip(const char *path, const struct kvt_arguments *argument
 void kvt_stage_open(struct kvt_stage *stage, const char *name,
                     const struct kvt_stage_options *options, const struct kvt_arguments *arguments);
 void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context);
+/*
+ * The same by n_threads, the caller being one of them: the bytes that come out are the same for any
+ * number of threads. Lines are taken in blocks, as many as came at once, so that a line that comes
+ * alone goes on at once. A handler that is `alone` has contexts[0]; all lines before its own are
+ * written by then, and none after it is begun. Another one has contexts[0..n_threads-1], its
+ * thread's; it runs beside others, on lines in any order, with a stage to emit to and nothing else.
+ */
+void kvt_stage_run_threads(struct kvt_stage *stage, const struct kvt_route *routes,
+                           void *const *contexts, size_t n_threads);
 /* Reads one line and finds its kind; skips and reports bad ones. 1, or 0 at the end of input. */
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line);
 /* Writes one record (no newline in it) and the newline. `kind` is for the counts. */

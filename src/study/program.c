@@ -62,9 +62,10 @@ void kvt_study_open(struct kvt_study_program *program, const char *name,
 
 void kvt_study_run(struct kvt_study_program *program)
 {
-    struct kvt_route routes[] = {{"experiment", take_experiment}, {"run", take_run},
-                                 {"response", take_response},     {program->made[0], NULL},
-                                 {program->made[1], NULL},        {NULL, NULL}};
+    struct kvt_route routes[] = {
+        {"experiment", take_experiment, false}, {"run", take_run, false},
+        {"response", take_response, false},     {program->made[0], NULL, false},
+        {program->made[1], NULL, false},        {NULL, NULL, false}};
     kvt_stage_run(&program->stage, routes, program);
     program->procedure = kvt_study_procedure(kvt_settings_tree(&program->settings));
     kvt_compare_make(&program->study, &program->procedure);

@@ -150,7 +150,8 @@ static int is_refusal(const struct kvt_answer *answer, const char *type,
     if (answer->finish_reason && strcasecmp(answer->finish_reason, "content_filter") == 0)
         return said(failure, "stopped by the server's content filter");
     for (size_t i = 0; i < answer->declared->n_refusals; i++) {
-        int status = kvt_pattern_search(answer->declared->refusals[i], answer->span, error);
+        int status =
+            kvt_pattern_search(answer->declared->refusals[i], answer->matcher, answer->span, error);
         if (status != 0)
             return status < 0 ? -1 : quoted(failure, "refuses: ", answer->span);
     }
@@ -163,7 +164,7 @@ static int is_malformed(const struct kvt_answer *answer, const char *type,
     (void)type;
     if (!answer->declared->format)
         return 0;
-    int status = kvt_pattern_search(answer->declared->format, answer->span, error);
+    int status = kvt_pattern_search(answer->declared->format, answer->matcher, answer->span, error);
     if (status != 0)
         return status < 0 ? -1 : 0;
     return quoted(failure, "not in the form the task asks for: ", answer->span);

@@ -40,6 +40,7 @@ struct kvt_answer {
     const struct kvt_span *golds;
     size_t n_golds;
     /* For the rules' use. */
+    struct kvt_matcher *matcher;
     struct kvt_numbers *numbers;
     struct kvt_buffer *norm;
 };

@@ -12,21 +12,26 @@
  * punctuation here), and OTHER for control characters, which belong to a token but not to a word.
  */
 enum { GONE = 0, OTHER = 1 };
-static unsigned char ascii[128];
-
-static void fill_ascii(void)
-{
-    for (unsigned c = 0; c < 128; c++) {
-        unsigned low = c >= 'A' && c <= 'Z' ? c + 32 : c;
-        if (kvt_unicode_space(c))
-            low = ' ';
-        else if (c <= 0x20 || c == 0x7f)
-            low = OTHER;
-        else if (!(low >= 'a' && low <= 'z') && !(low >= '0' && low <= '9'))
-            low = GONE;
-        ascii[c] = (unsigned char)low;
-    }
-}
+/* clang-format off */
+static const unsigned char ascii[128] = {
+    OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, /* 0x00 */
+    OTHER, ' ', ' ', ' ', ' ', ' ', OTHER, OTHER, /* 0x08 */
+    OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, /* 0x10 */
+    OTHER, OTHER, OTHER, OTHER, ' ', ' ', ' ', ' ', /* 0x18 */
+    ' ', GONE, GONE, GONE, GONE, GONE, GONE, GONE, /* 0x20 */
+    GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE, /* 0x28 */
+    '0', '1', '2', '3', '4', '5', '6', '7', /* 0x30 */
+    '8', '9', GONE, GONE, GONE, GONE, GONE, GONE, /* 0x38 */
+    GONE, 'a', 'b', 'c', 'd', 'e', 'f', 'g', /* 0x40 */
+    'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', /* 0x48 */
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', /* 0x50 */
+    'x', 'y', 'z', GONE, GONE, GONE, GONE, GONE, /* 0x58 */
+    GONE, 'a', 'b', 'c', 'd', 'e', 'f', 'g', /* 0x60 */
+    'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', /* 0x68 */
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', /* 0x70 */
+    'x', 'y', 'z', GONE, GONE, GONE, GONE, OTHER, /* 0x78 */
+};
+/* clang-format on */
 
 /*
  * The text being built. \b(a|an|the)\b takes a whole run of \w characters, so an article is known
@@ -216,8 +221,6 @@ static size_t put_other(struct builder *builder, const char *text, size_t length
 
 size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t length)
 {
-    if (!ascii['a'])
-        fill_ascii();
     kvt_buffer_reserve(out, KVT_NORMALIZE_ROOM(length));
     struct builder builder = {.out = out, .token = out->length, .run = out->length};
     for (size_t at = 0; at < length;) {

@@ -11,9 +11,32 @@ enum { STEPS_MAX = 1000000 /* backtracking steps of one search */ };
 struct kvt_pattern {
     char *text;
     pcre2_code *code;
+};
+
+struct kvt_matcher {
     pcre2_match_data *match;
     pcre2_match_context *limits;
 };
+
+struct kvt_matcher *kvt_matcher_make(void)
+{
+    struct kvt_matcher *matcher = kvt_alloc(sizeof *matcher);
+    matcher->match = pcre2_match_data_create(1, NULL); /* only whether it matches is asked */
+    matcher->limits = pcre2_match_context_create(NULL);
+    if (!matcher->match || !matcher->limits)
+        kvt_die(KVT_SYSTEM, "out of memory (a pattern)");
+    pcre2_set_match_limit(matcher->limits, STEPS_MAX);
+    return matcher;
+}
+
+void kvt_matcher_free(struct kvt_matcher *matcher)
+{
+    if (!matcher)
+        return;
+    pcre2_match_data_free(matcher->match);
+    pcre2_match_context_free(matcher->limits);
+    free(matcher);
+}
 
 struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *error)
 {
@@ -31,21 +54,16 @@ struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *erro
     struct kvt_pattern *pattern = kvt_alloc(sizeof *pattern);
     pattern->text = kvt_strdup(text);
     pattern->code = code;
-    pattern->match = pcre2_match_data_create(1, NULL);
-    pattern->limits = pcre2_match_context_create(NULL);
-    if (!pattern->match || !pattern->limits)
-        kvt_die(KVT_SYSTEM, "out of memory (a pattern)");
-    pcre2_set_match_limit(pattern->limits, STEPS_MAX);
     pcre2_jit_compile(code,
                       PCRE2_JIT_COMPLETE); /* where it is not available, the interpreter runs */
     return pattern;
 }
 
-int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_span text,
-                       struct kvt_error *error)
+int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_matcher *matcher,
+                       struct kvt_span text, struct kvt_error *error)
 {
     int status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0,
-                             PCRE2_NO_UTF_CHECK, pattern->match, pattern->limits);
+                             PCRE2_NO_UTF_CHECK, matcher->match, matcher->limits);
     if (status >= 0)
         return 1;
     if (status == PCRE2_ERROR_NOMATCH)
@@ -61,8 +79,6 @@ void kvt_pattern_free(struct kvt_pattern *pattern)
     if (!pattern)
         return;
     pcre2_code_free(pattern->code);
-    pcre2_match_data_free(pattern->match);
-    pcre2_match_context_free(pattern->limits);
     free(pattern->text);
     free(pattern);
 }

@@ -45,8 +45,11 @@ static void judge(const struct kvt_rule *rule, const struct kvt_span *pieces, si
                   struct kvt_span span, struct kvt_span norm)
 {
     static struct kvt_buffer buffer;
+    static struct kvt_matcher *matcher;
     struct kvt_failure failure;
     struct kvt_error error;
+    if (!matcher)
+        matcher = kvt_matcher_make();
     struct kvt_answer answer = {.declared = &rule->declared,
                                 .finish_reason = "stop",
                                 .text = pieces[0],
@@ -54,6 +57,7 @@ static void judge(const struct kvt_rule *rule, const struct kvt_span *pieces, si
                                 .span_norm = norm,
                                 .golds = pieces + 1,
                                 .n_golds = count - 1,
+                                .matcher = matcher,
                                 .numbers = &scratch.rows,
                                 .norm = &buffer};
     if (kvt_failure_model(&answer, &failure, &error) > 0)

@@ -24,7 +24,10 @@ static const char *judge(const struct kvt_rules *rules, struct question q)
     static struct kvt_numbers numbers;
     static struct kvt_buffer norm, span_norm;
     static struct kvt_failure failure;
+    static struct kvt_matcher *matcher;
     struct kvt_error error;
+    if (!matcher)
+        matcher = kvt_matcher_make();
     const struct kvt_rule *rule = kvt_rules_find(rules, q.task);
     struct kvt_span golds[] = {span(q.gold)};
     struct kvt_answer answer = {.declared = &rule->declared,
@@ -35,6 +38,7 @@ static const char *judge(const struct kvt_rules *rules, struct question q)
                                 .span = span(q.text),
                                 .golds = golds,
                                 .n_golds = 1,
+                                .matcher = matcher,
                                 .numbers = &numbers,
                                 .norm = &norm};
     if (kvt_failure_infrastructure(&answer, &failure))
