@@ -104,4 +104,22 @@ static inline uint64_t kvt_block_equal(const char block[KVT_BLOCK], char byte)
     return bits;
 }
 
+/* The bytes of the block that are this one, of ASCII with bit 5 set, or the one without that bit.
+ */
+static inline uint64_t kvt_block_equal_folded(const char block[KVT_BLOCK], char byte)
+{
+    uint64_t bits = 0;
+#if defined(__SSE2__)
+    const __m128i all = _mm_set1_epi8(byte), fold = _mm_set1_epi8(0x20);
+    for (unsigned at = 0; at < KVT_BLOCK; at += 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + at));
+        const __m128i same = _mm_cmpeq_epi8(_mm_or_si128(bytes, fold), all);
+        bits |= (uint64_t)(unsigned)_mm_movemask_epi8(same) << at;
+    }
+#else
+    bits = kvt_block_equal(block, byte) | kvt_block_equal(block, (char)(byte & ~0x20));
+#endif
+    return bits;
+}
+
 #endif

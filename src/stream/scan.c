@@ -37,8 +37,9 @@ static void mark_block(const char *block, struct marks *marks)
 {
     marks->quotes = kvt_block_equal(block, '"');
     marks->backslashes = kvt_block_equal(block, '\\');
-    marks->opens = kvt_block_equal(block, '{') | kvt_block_equal(block, '[');
-    marks->closes = kvt_block_equal(block, '}') | kvt_block_equal(block, ']');
+    /* [ and {, ] and } differ in the bit of upper and lower case alone. */
+    marks->opens = kvt_block_equal_folded(block, '{');
+    marks->closes = kvt_block_equal_folded(block, '}');
 }
 
 /* What a block inherits from the one before it. */

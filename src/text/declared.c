@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/option.h"
+#include "text/normalize.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@ struct entry {
     struct kvt_scored_task task;
     struct kvt_rule rule;
     const char **abstentions; /* owned list of borrowed strings, or NULL */
+    struct kvt_buffer norms;  /* the abstentions' normalised texts, */
+    struct kvt_span *norm_of; /* and where each one is */
 };
 
 struct kvt_rules {
@@ -80,6 +83,25 @@ static int read_named(struct entry *entry, const char *name, const json_t *said,
     return 0;
 }
 
+/* Normalises the declared abstentions once for all rows. */
+static void normalize_abstentions(struct entry *entry)
+{
+    struct kvt_declared *declared = &entry->rule.declared;
+    size_t count = 0, bytes = 0;
+    for (; declared->abstentions && declared->abstentions[count]; count++)
+        bytes += KVT_NORMALIZE_ROOM(strlen(declared->abstentions[count]));
+    entry->norm_of = kvt_alloc_array(count, sizeof *entry->norm_of);
+    kvt_buffer_reserve(&entry->norms, bytes); /* the spans borrow from it: it does not move */
+    for (size_t i = 0; i < count; i++) {
+        const char *text = declared->abstentions[i];
+        size_t start = entry->norms.length;
+        kvt_normalize_english(&entry->norms, text, strlen(text));
+        entry->norm_of[i] =
+            (struct kvt_span){entry->norms.data + start, entry->norms.length - start};
+    }
+    declared->abstention_norms = entry->norm_of;
+}
+
 /* What the settings say for every task comes last: it wins over a task's own. */
 static int complete(struct kvt_rules *rules, struct entry *entry, const json_t *scoring,
                     struct kvt_error *error)
@@ -97,6 +119,7 @@ static int complete(struct kvt_rules *rules, struct entry *entry, const json_t *
     }
     declared->task = &entry->task;
     declared->abstentions = entry->abstentions ? entry->abstentions : entry->task.abstentions;
+    normalize_abstentions(entry);
     declared->refusals = rules->refusals;
     declared->n_refusals = rules->n_refusals;
     if (format && !(declared->format = kvt_pattern_compile(format, error)))
@@ -170,6 +193,8 @@ void kvt_rules_free(struct kvt_rules *rules)
         return;
     for (size_t i = 0; i < rules->count; i++) {
         free(rules->entries[i].abstentions);
+        free(rules->entries[i].norm_of);
+        kvt_buffer_free(&rules->entries[i].norms);
         kvt_pattern_free(rules->entries[i].rule.declared.format);
     }
     for (size_t i = 0; i < rules->n_refusals; i++)

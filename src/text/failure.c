@@ -124,21 +124,20 @@ static int is_abstention(const struct kvt_answer *answer, const char *type,
                          struct kvt_failure *failure, struct kvt_error *error)
 {
     (void)type, (void)error;
-    for (const char *const *string = answer->declared->abstentions; string && *string; string++) {
-        kvt_buffer_clear(answer->norm);
-        kvt_normalize_english(answer->norm, *string, strlen(*string));
-        size_t length = answer->norm->length;
-        if (!opens_with(answer->span_norm, (struct kvt_span){answer->norm->data, length}))
+    const char *const *strings = answer->declared->abstentions;
+    for (size_t k = 0; strings && strings[k]; k++) {
+        const struct kvt_span abstention = answer->declared->abstention_norms[k];
+        if (!opens_with(answer->span_norm, abstention))
             continue;
         bool right = false; /* a gold says so too */
         for (size_t i = 0; i < answer->n_golds && !right; i++) {
-            answer->norm->length = length;
+            kvt_buffer_clear(answer->norm);
             kvt_normalize_english(answer->norm, answer->golds[i].data, answer->golds[i].length);
-            struct kvt_span gold = {answer->norm->data + length, answer->norm->length - length};
-            right = opens_with(gold, (struct kvt_span){answer->norm->data, length});
+            struct kvt_span gold = {answer->norm->data, answer->norm->length};
+            right = opens_with(gold, abstention);
         }
         if (!right)
-            return quoted(failure, "says ", (struct kvt_span){*string, strlen(*string)});
+            return quoted(failure, "says ", (struct kvt_span){strings[k], strlen(strings[k])});
     }
     return 0;
 }

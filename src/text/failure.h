@@ -20,8 +20,9 @@
 /* What a task declares, with the settings laid on top and the patterns compiled. */
 struct kvt_declared {
     const struct kvt_scored_task *task;
-    const char *const *abstentions; /* NULL-terminated, or NULL */
-    struct kvt_pattern *format;     /* or NULL */
+    const char *const *abstentions;          /* NULL-terminated, or NULL */
+    const struct kvt_span *abstention_norms; /* the same, normalised (text/normalize.h) */
+    struct kvt_pattern *format;              /* or NULL */
     struct kvt_pattern **refusals;
     size_t n_refusals;
 };

@@ -4,6 +4,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { STEPS_MAX = 1000000 /* backtracking steps of one search */ };
@@ -11,6 +12,7 @@ enum { STEPS_MAX = 1000000 /* backtracking steps of one search */ };
 struct kvt_pattern {
     char *text;
     pcre2_code *code;
+    bool jit; /* there is machine code of it */
 };
 
 struct kvt_matcher {
@@ -54,15 +56,21 @@ struct kvt_pattern *kvt_pattern_compile(const char *text, struct kvt_error *erro
     struct kvt_pattern *pattern = kvt_alloc(sizeof *pattern);
     pattern->text = kvt_strdup(text);
     pattern->code = code;
-    pcre2_jit_compile(code,
-                      PCRE2_JIT_COMPLETE); /* where it is not available, the interpreter runs */
+    /* Where it is not available, the interpreter runs. */
+    pattern->jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     return pattern;
 }
 
 int kvt_pattern_search(const struct kvt_pattern *pattern, struct kvt_matcher *matcher,
                        struct kvt_span text, struct kvt_error *error)
 {
-    int status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0,
+    /* What pcre2_match does with compiled code, without looking at its arguments first. */
+    int status = PCRE2_ERROR_JIT_BADOPTION;
+    if (pattern->jit)
+        status = pcre2_jit_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0,
+                                 PCRE2_NO_UTF_CHECK, matcher->match, matcher->limits);
+    if (status == PCRE2_ERROR_JIT_BADOPTION)
+        status = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0,
                              PCRE2_NO_UTF_CHECK, matcher->match, matcher->limits);
     if (status >= 0)
         return 1;

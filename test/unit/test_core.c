@@ -95,6 +95,17 @@ static void test_blocks(void)
                  ranges[r].last);
         ok(same, name);
     }
+    int folded = 1;
+    for (unsigned start = 0; start < 256; start++) {
+        uint64_t wanted = 0;
+        for (unsigned i = 0; i < KVT_BLOCK; i++) {
+            unsigned char byte = (unsigned char)(start + 67 * i);
+            block[i] = (char)byte;
+            wanted |= (uint64_t)(byte == '{' || byte == '[') << i;
+        }
+        folded &= kvt_block_equal_folded(block, '{') == wanted;
+    }
+    ok(folded, "bytes of a block that are { or [");
     ok(kvt_bits_count(0) == 0 && kvt_bits_count(UINT64_MAX) == 64 && kvt_bits_count(0x8001) == 2 &&
            kvt_bits_lowest(1) == 0 && kvt_bits_lowest((uint64_t)5 << 61) == 61,
        "bits counted, and the lowest");
