@@ -186,6 +186,16 @@ is "ruler: the same" "$(means -f ruler ruler/h2o-0.2/*/pred/recall.jsonl)" "$exp
 ok "questions give LongBench's rows their ids" kvt-import -f longbench --questions=../recall/recall.jsonl longbench/h2o-0.2/recall.jsonl
 is "and their clusters" "$(jq -r 'select(.kind == "response") | .cluster' "$scratch/.out" | sort -u | wc -l)" 40
 is "the same entries as files that have ids" "$(entries <"$scratch/.out")" "$(kvt-import -f lm-eval lm-eval/h2o-0.2/*.jsonl 2>/dev/null | entries)"
+kvt-import -f longbench --bins=3 longbench/{full,h2o-0.5,h2o-0.2}/recall.jsonl 2>/dev/null | kvt-score | kvt-stats | kvt-transition >"$scratch/stream"
+kvt-render report <"$scratch/stream" >"$scratch/report"
+like "the rows' own lengths are not called tokens: tables" "$(cat "$scratch/report")" '^\| 3 \(length 1,881.+3,785\) \|'
+is "nowhere but where that is said" "$(grep '[0-9] tokens' "$scratch/report"; grep -c 'not tokens of the model' "$scratch/report")" 1
+like "nor in the verdict" "$(jq -r 'select(.kind == "transition").summary' "$scratch/stream")" 'from a length of 1,881 on'
+like "nor in figures" "$(kvt-render plot acc <"$scratch/stream")" 'context length \(as the rows have it, mean of the bin; log scale\)'
+sed "s/the rows' own length/a tokenizer/" "$scratch/stream" | kvt-transition >"$scratch/counted"
+like "counted ones are: the verdict" "$(jq -r 'select(.kind == "transition").summary' "$scratch/counted")" 'from 1,881 tokens on'
+like "tables" "$(kvt-render report <"$scratch/counted")" '^\| 3 \(1,881.+3,785 tokens\) \|'
+like "figures" "$(kvt-render plot acc <"$scratch/counted")" 'context length \(tokens, mean of the bin; log scale\)'
 "$root/scripts/audit" longbench >"$scratch/audit"
 [ -z "${KVT_BLESS:-}" ] || cp "$scratch/audit" audit.md
 ok "the audit's table is the one beside them" cmp "$scratch/audit" audit.md

@@ -30,7 +30,18 @@ void kvt_grid_frame(struct kvt_buffer *out, const struct kvt_canvas *canvas, siz
     kvt_buffer_text(out, index % columns ? "set format y ''\n" : "set format y '%g'\n");
 }
 
-/* How a bin is labelled on an axis: its mean tokens, its number where lengths are unknown. */
+/* What the axis of lengths shows; `mean`: that it is the bin's mean, and on which scale. */
+static void length_label(struct kvt_buffer *out, const struct kvt_study *study, bool mean)
+{
+    if (!study->has_lengths)
+        kvt_buffer_text(out, "length bin");
+    else
+        kvt_buffer_printf(out, "context length (%s%s)",
+                          study->own_lengths ? "as the rows have it" : "tokens",
+                          mean ? ", mean of the bin; log scale" : "");
+}
+
+/* How a bin is labelled on an axis: its mean length, its number where lengths are unknown. */
 static void bin_label(const struct kvt_study *study, size_t bin, char label[32])
 {
     if (study->has_lengths)
@@ -49,8 +60,9 @@ void kvt_grid_axis(struct kvt_buffer *out, const struct kvt_study *study)
         bin_label(study, b, label);
         kvt_buffer_printf(out, "%s'%s' %zu", b ? ", " : "", label, b + 1);
     }
-    kvt_buffer_printf(out, ")\nset xlabel '%s' noenhanced offset 0,0.3 font 'DejaVu Sans,10'\n",
-                      study->has_lengths ? "context length (tokens)" : "length bin");
+    kvt_buffer_text(out, ")\nset xlabel '");
+    length_label(out, study, false);
+    kvt_buffer_text(out, "' noenhanced offset 0,0.3 font 'DejaVu Sans,10'\n");
 }
 
 /* Smallest distance of two neighbouring centres, as a factor (log axis); 2 with a single bin. */
@@ -137,10 +149,9 @@ void kvt_gnuplot_length_axis(struct kvt_buffer *out, const struct kvt_study *stu
         kvt_buffer_printf(out, "%s'%s'", b ? ", " : "", label);
         kvt_gnuplot_number(out, kvt_length_position(study, b, 0, 1));
     }
-    kvt_buffer_printf(out, ")\nset xlabel '%s' noenhanced\n",
-                      !study->has_lengths ? "length bin"
-                      : width < 420       ? "context length (tokens)"
-                                          : "context length (tokens, mean of the bin; log scale)");
+    kvt_buffer_text(out, ")\nset xlabel '");
+    length_label(out, study, width >= 420);
+    kvt_buffer_text(out, "' noenhanced\n");
 }
 
 /* A record's bin index, if it is one of the study's bins; -1 otherwise. */

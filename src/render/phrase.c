@@ -126,9 +126,12 @@ void kvt_phrase_bytes(struct kvt_buffer *out, double bytes)
 void kvt_phrase_bin(struct kvt_buffer *out, const struct kvt_study *study, size_t bin)
 {
     if (study->has_lengths && bin < study->n_bins) {
-        char tokens[32];
-        kvt_grouped_number(study->bins[bin].centre, tokens);
-        kvt_buffer_printf(out, "about %s tokens (bin %zu)", tokens, bin + 1);
+        char length[32];
+        kvt_grouped_number(study->bins[bin].centre, length);
+        kvt_buffer_printf(out,
+                          study->own_lengths ? "a length of about %s (bin %zu)"
+                                             : "about %s tokens (bin %zu)",
+                          length, bin + 1);
     } else {
         kvt_buffer_printf(out, "bin %zu", bin + 1);
     }

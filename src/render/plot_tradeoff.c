@@ -160,7 +160,10 @@ int kvt_plot_tradeoff(struct kvt_buffer *out, struct kvt_canvas *canvas,
     kvt_key_fit(&key, canvas);
     kvt_gnuplot_begin(
         out, canvas, "tradeoff", "Score against cost", study,
-        study->has_lengths
+        study->has_lengths && study->own_lengths
+            ? "A grey line joins the budgets of one length bin; its mean length stands at "
+              "the full cache."
+        : study->has_lengths
             ? "A grey line joins the budgets of one length bin; its mean tokens stand at "
               "the full cache."
             : "A grey line joins the budgets of one length bin.");

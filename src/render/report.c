@@ -28,7 +28,9 @@ void kvt_report_bin(struct kvt_report *report, size_t bin)
         char low[32], high[32];
         kvt_grouped_number(study->bins[bin].low, low);
         kvt_grouped_number(study->bins[bin].high, high);
-        kvt_buffer_printf(report->out, " (%s\xe2\x80\x93%s tokens)", low, high);
+        kvt_buffer_printf(report->out, " (%s%s\xe2\x80\x93%s%s)",
+                          study->own_lengths ? "length " : "", low, high,
+                          study->own_lengths ? "" : " tokens");
     }
     kvt_buffer_text(report->out, " |");
 }

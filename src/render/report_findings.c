@@ -4,7 +4,6 @@
 #include "render/gnuplot.h"
 #include "render/phrase.h"
 #include "render/report.h"
-#include "stream/contract.h"
 
 #include <math.h>
 #include <string.h>
@@ -254,9 +253,7 @@ void kvt_report_setup(struct kvt_report *report)
 /* Lengths that were not counted by a tokenizer (kvt-import). */
 static void own_length_limit(struct kvt_report *report)
 {
-    const json_t *tokenizer =
-        json_object_get(json_array_get(report->results->datasets, 0), "tokenizer");
-    if (strcmp(kvt_json_text(tokenizer, "name", ""), KVT_OWN_LENGTH) == 0)
+    if (kvt_results_own_lengths(report->results))
         kvt_buffer_text(report->out,
                         "- Lengths are those the predictions came with, in their own unit (words "
                         "in LongBench's English tasks), not tokens of the model.\n");

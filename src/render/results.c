@@ -1,6 +1,7 @@
 #include "render/results.h"
 
 #include "core/memory.h"
+#include "stream/contract.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -355,6 +356,12 @@ static void measure_bins(struct kvt_study *study)
     }
 }
 
+bool kvt_results_own_lengths(const struct kvt_results *results)
+{
+    const json_t *first = json_array_get(results->datasets, 0);
+    return strcmp(kvt_json_text(first, "tokenizer.name", ""), KVT_OWN_LENGTH) == 0;
+}
+
 static struct kvt_study *study_of(struct kvt_results *results, const struct kvt_arm *arm)
 {
     for (size_t i = 0; i < results->n_studies; i++)
@@ -366,7 +373,8 @@ static struct kvt_study *study_of(struct kvt_results *results, const struct kvt_
     *study = (struct kvt_study){.exp_group_id = arm->exp_group_id,
                                 .model = arm->model,
                                 .policy = arm->policy,
-                                .task = arm->task};
+                                .task = arm->task,
+                                .own_lengths = kvt_results_own_lengths(results)};
     return study;
 }
 

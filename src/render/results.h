@@ -59,8 +59,8 @@ struct kvt_arm {
 };
 
 struct kvt_length_bin {
-    double low, high; /* observed tokens, inclusive; NaN if unknown */
-    double centre;    /* mean tokens of the reference's prompts; NaN if unknown */
+    double low, high; /* observed lengths, inclusive; NaN if unknown */
+    double centre;    /* mean length of the reference's prompts; NaN if unknown */
 };
 
 /* Arms that belong in one picture: the reference first, its control, then budgets large to small.
@@ -72,6 +72,7 @@ struct kvt_study {
     struct kvt_length_bin *bins;
     size_t n_bins;
     bool has_lengths; /* every bin's centre is known */
+    bool own_lengths; /* lengths are those the rows came with (kvt-import), not tokens */
 };
 
 struct kvt_results {
@@ -110,6 +111,10 @@ void kvt_study_free(struct kvt_study *study);
  * length is not mixed up with content.
  */
 bool kvt_results_ladder(const struct kvt_results *results);
+
+/* Are lengths those that imported rows came with, in their own unit? The dataset's record says so.
+ */
+bool kvt_results_own_lengths(const struct kvt_results *results);
 
 /* The cell of a bin, or NULL when the arm has nothing there. */
 const struct kvt_cell *kvt_arm_cell(const struct kvt_arm *arm, size_t bin);

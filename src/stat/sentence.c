@@ -122,6 +122,16 @@ static void bin_list(struct kvt_buffer *out, const struct kvt_sentence *s, cell_
     }
 }
 
+/* "2,900 tokens", or "a length of 2,900" where it is not tokens that were counted. */
+static void length_of(struct kvt_buffer *out, const struct kvt_sentence *s, double length)
+{
+    if (s->own_lengths)
+        kvt_buffer_text(out, "a length of ");
+    whole(out, length);
+    if (!s->own_lengths)
+        kvt_buffer_text(out, " tokens");
+}
+
 /* "from 2,900 tokens on", "at every length", or the bins where that would be too much said. */
 static void place(struct kvt_buffer *out, const struct kvt_sentence *s, cell_filter filter)
 {
@@ -134,8 +144,8 @@ static void place(struct kvt_buffer *out, const struct kvt_sentence *s, cell_fil
         kvt_buffer_text(out, "at every length");
     } else if (first + n == count && !isnan(tokens) && count > 1) {
         kvt_buffer_text(out, "from ");
-        whole(out, tokens);
-        kvt_buffer_text(out, " tokens on");
+        length_of(out, s, tokens);
+        kvt_buffer_text(out, " on");
     } else {
         kvt_buffer_text(out, "in ");
         bin_list(out, s, filter);
@@ -149,8 +159,8 @@ static void zone(struct kvt_buffer *out, const struct kvt_sentence *s)
     bool lengths = !isnan(first->coverage.tokens_min) && !isnan(collapsed->coverage.tokens_min);
     kvt_buffer_text(out, " becomes unstable before it collapses: failures rise from ");
     if (lengths) {
-        whole(out, first->coverage.tokens_min);
-        kvt_buffer_printf(out, " tokens on (bin %d)", first->coverage.bin + 1);
+        length_of(out, s, first->coverage.tokens_min);
+        kvt_buffer_printf(out, " on (bin %d)", first->coverage.bin + 1);
     } else {
         kvt_buffer_printf(out, "bin %d on", first->coverage.bin + 1);
     }
@@ -160,8 +170,8 @@ static void zone(struct kvt_buffer *out, const struct kvt_sentence *s)
     bin_list(out, s, has_collapse);
     if (lengths) {
         kvt_buffer_text(out, " (from ");
-        whole(out, collapsed->coverage.tokens_min);
-        kvt_buffer_text(out, " tokens)");
+        length_of(out, s, collapsed->coverage.tokens_min);
+        kvt_buffer_text(out, ")");
     }
 }
 
@@ -170,8 +180,7 @@ static void collapse(struct kvt_buffer *out, const struct kvt_sentence *s)
     kvt_buffer_text(out, " collapses abruptly");
     if (!isnan(s->verdict->abrupt_tokens)) {
         kvt_buffer_text(out, " near ");
-        whole(out, s->verdict->abrupt_tokens);
-        kvt_buffer_text(out, " tokens");
+        length_of(out, s, s->verdict->abrupt_tokens);
     }
     kvt_buffer_text(out, ": the score falls below ");
     hundredths(out, s->procedure->collapse);

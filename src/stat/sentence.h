@@ -8,11 +8,14 @@
 #include "core/buffer.h"
 #include "stat/verdict.h"
 
+#include <stdbool.h>
+
 struct kvt_sentence {
     const char *subject; /* "budget 0.2 snapkv": who is judged */
     const struct kvt_procedure *procedure;
     const struct kvt_cells *cells;
     const struct kvt_verdict *verdict;
+    bool own_lengths; /* lengths are those the rows came with, not tokens */
 };
 
 /* Appends the sentence to out. */

@@ -17,6 +17,7 @@ struct kvt_compared {
     struct kvt_pairing pairing;
     struct kvt_cells *cells; /* one per comparison that has a reference and is not one */
     size_t n_cells;
+    bool own_lengths; /* lengths are those imported rows came with, not tokens */
 };
 
 /* Sorts the table and computes and adjusts every comparison's cells. */

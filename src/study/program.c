@@ -1,6 +1,8 @@
 #include "study/program.h"
 
 #include "core/error.h"
+#include "stream/contract.h"
+#include "stream/scan.h"
 
 #include <string.h>
 
@@ -43,6 +45,23 @@ static int take_run(struct kvt_stage *stage, const struct kvt_line *line, void *
     return 0;
 }
 
+/* Imported rows have lengths of their own; that is all that is asked of a dataset. */
+static int take_dataset(struct kvt_stage *stage, const struct kvt_line *line, void *context,
+                        struct kvt_error *error)
+{
+    struct kvt_study_program *program = context;
+    struct kvt_member tokenizer;
+    if (kvt_scan_find(line->data, line->length, "tokenizer", &tokenizer)) {
+        json_t *value = kvt_json_parse(tokenizer.value, tokenizer.value_length, NULL, error);
+        if (!value)
+            return -1;
+        program->study.own_lengths |= strcmp(kvt_json_text(value, "name", ""), KVT_OWN_LENGTH) == 0;
+        json_decref(value);
+    }
+    kvt_stage_copy(stage, line);
+    return 0;
+}
+
 static int take_response(struct kvt_stage *stage, const struct kvt_line *line, void *context,
                          struct kvt_error *error)
 {
@@ -62,10 +81,13 @@ void kvt_study_open(struct kvt_study_program *program, const char *name,
 
 void kvt_study_run(struct kvt_study_program *program)
 {
-    struct kvt_route routes[] = {
-        {"experiment", take_experiment, false}, {"run", take_run, false},
-        {"response", take_response, false},     {program->made[0], NULL, false},
-        {program->made[1], NULL, false},        {NULL, NULL, false}};
+    struct kvt_route routes[] = {{"experiment", take_experiment, false},
+                                 {"run", take_run, false},
+                                 {"response", take_response, false},
+                                 {"dataset", take_dataset, false},
+                                 {program->made[0], NULL, false},
+                                 {program->made[1], NULL, false},
+                                 {NULL, NULL, false}};
     kvt_stage_run(&program->stage, routes, program);
     program->procedure = kvt_study_procedure(kvt_settings_tree(&program->settings));
     kvt_compare_make(&program->study, &program->procedure);

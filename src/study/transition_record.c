@@ -111,7 +111,7 @@ static void write_verdict(struct kvt_writer *w, const struct kvt_judged *j)
                           "At %s the legacy z-score rule %s (it also flags most flat data).",
                           subject, v->zone_start >= 0 ? "flags a zone" : "flags nothing");
     } else {
-        struct kvt_sentence sentence = {subject, j->procedure, j->cells, v};
+        struct kvt_sentence sentence = {subject, j->procedure, j->cells, v, j->study->own_lengths};
         kvt_sentence_write(&summary, &sentence);
     }
     kvt_member_string(w, "verdict", name);
