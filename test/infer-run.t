@@ -545,6 +545,20 @@ json 401 {"error":{"message":"Incorrect API key provided: $key"}}
 END
 OPENAI_API_KEY=$key play leaky-401
 is 'nor in the message of a stop' "$(grep -c "$key" "$scratch/messages") $status" '0 3'
+script key-word <<'END'
+head 200
+token a response to a response
+data {"choices":[{"delta":{},"finish_reason":"stop"}],"response":["the response"],"model":"m"}
+END
+OPENAI_API_KEY=response play key-word --journal "$scratch/key-word"
+is 'a key that is the name of a member harms no record' "$(jq -c '[.kind, .response.text, .response.raw]' "$scratch/record")" \
+    '["response","a [key] to a [key]",{"response":["the [key]"],"model":"m"}]'
+OPENAI_API_KEY=response play key-word --journal "$scratch/key-word"
+is 'and its journal can be read' "$status $(asked key-word)" '0 1'
+OPENAI_API_KEY=$'sk-1\nX-Other: 1' fails 2 'a key with a line end' kvt-infer -c "$settings" -u "$mock/s/paced" "$entry"
+like 'is named, not shown' "$(cat "$scratch/.err")" 'the key in the environment.s OPENAI_API_KEY .engine.api_key_env. holds a line end$'
+OPENAI_API_KEY=$key fails 3 'a server that refuses the key tells nothing of a protocol' kvt-infer -u "$mock/s/leaky-401" --conformance
+like 'which is said' "$(cat "$scratch/.err")" 'the server answers no request: Incorrect API key provided: \[key\] \(status 401\)'
 jq '.engine.api_key_env = "MY_KEY"' "$settings" >"$scratch/env.json"
 cp "$scripts/paced" "$scripts/my-key"
 MY_KEY=abc OPENAI_API_KEY=wrong play my-key -c "$scratch/env.json"

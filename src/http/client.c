@@ -60,6 +60,10 @@ int kvt_client_read_options(struct kvt_client_options *options, const json_t *tr
             return -1;
     const char *variable = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY");
     const char *key = *variable ? getenv(variable) : NULL;
+    if (key && key[strcspn(key, "\r\n")])
+        return kvt_fail(error, KVT_USAGE,
+                        "the key in the environment's %s (engine.api_key_env) holds a line end",
+                        variable);
     *options = (struct kvt_client_options){
         .retry = {.max_attempts = (int)kvt_json_integer(tree, "engine.request.max_attempts", 5),
                   .timeout_s = kvt_json_number(tree, "engine.request.timeout_s", 120),

@@ -213,6 +213,13 @@ static int check_all(struct session *session, struct kvt_error *error)
     if (status == 0 && plain.exchange.failure.unreachable)
         status = kvt_fail(error, KVT_SYSTEM, "the server cannot be reached: %s",
                           plain.exchange.failure.message);
+    else if (status == 0 &&
+             (plain.exchange.failure.status == 401 || plain.exchange.failure.status == 403 ||
+              plain.exchange.failure.status == 404))
+        status = kvt_fail(error, KVT_SYSTEM,
+                          "the server answers no request: %s (status %ld). Check the key "
+                          "(engine.api_key_env), the base URL and the model (--model)",
+                          plain.exchange.failure.message, plain.exchange.failure.status);
     if (status == 0) {
         status = ask(session, &streamed, NULL, true, error);
         if (status == 0 && (status = ask(session, &again, NULL, true, error)) == 0) {

@@ -305,12 +305,68 @@ static void write_error(struct kvt_writer *writer, const struct kvt_failure *fai
     kvt_write_end(writer);
 }
 
+/* --- the key, where a server repeats it --- */
+
+static void redact_text(struct kvt_buffer *text, const char *secret)
+{
+    struct kvt_buffer clean = {0};
+    const char *from = kvt_buffer_string(text), *at;
+    while ((at = strstr(from, secret)) != NULL) {
+        kvt_buffer_append(&clean, from, (size_t)(at - from));
+        kvt_buffer_text(&clean, "[key]");
+        from = at + strlen(secret);
+    }
+    if (clean.length) {
+        kvt_buffer_text(&clean, from);
+        kvt_buffer_free(text);
+        *text = clean;
+    }
+}
+
+/* The value, or a new one in its place: its texts without the key. Reference given and taken. */
+static json_t *redact_json(json_t *value, const char *secret)
+{
+    const char *key;
+    json_t *member;
+    void *next;
+    if (json_is_string(value) && strstr(json_string_value(value), secret)) {
+        struct kvt_buffer text = {0};
+        kvt_buffer_text(&text, json_string_value(value));
+        redact_text(&text, secret);
+        json_decref(value);
+        value = json_string(kvt_buffer_string(&text));
+        kvt_buffer_free(&text);
+    }
+    for (size_t i = 0; i < json_array_size(value); i++)
+        json_array_set_new(value, i, redact_json(json_incref(json_array_get(value, i)), secret));
+    json_object_foreach_safe(value, next, key, member)
+    {
+        json_object_set_new(value, key, redact_json(json_incref(member), secret));
+    }
+    return value;
+}
+
+/* In what the server said alone: the members' names and our own values may hold the same letters.
+ */
+static void redact_answer(struct kvt_completion *completion, const char *secret)
+{
+    if (!secret || strlen(secret) < 8)
+        return;
+    redact_text(&completion->text, secret);
+    redact_text(&completion->reasoning, secret);
+    if (completion->finish_reason && strstr(completion->finish_reason, secret))
+        completion->finish_reason[0] = '\0';
+    if (completion->final)
+        completion->final = redact_json(completion->final, secret);
+}
+
 void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
                      const struct kvt_entry *entry, const struct kvt_run *run,
                      const struct kvt_record_settings *settings, struct kvt_exchange *probe)
 {
     struct kvt_buffer members = {0};
     struct kvt_writer writer;
+    redact_answer(&exchange->completion, settings->secret);
     kvt_writer_start(&writer, &members);
     kvt_write_object(&writer); /* its brace becomes the comma after the head */
     write_request(&writer, exchange, settings);
@@ -335,7 +391,6 @@ void kvt_record_tail(struct kvt_buffer *out, struct kvt_exchange *exchange,
     members.data[0] = ',';
     kvt_buffer_append(out, members.data, members.length);
     kvt_buffer_free(&members);
-    kvt_record_redact(out, settings->secret);
 }
 
 /* --- from the journal --- */
@@ -384,22 +439,4 @@ int kvt_record_replay(struct kvt_buffer *out, const struct kvt_buffer *journaled
     const char *rest = applied.value + applied.value_length;
     kvt_buffer_append(out, rest, (size_t)(end - rest));
     return 0;
-}
-
-void kvt_record_redact(struct kvt_buffer *record, const char *secret)
-{
-    if (!secret || strlen(secret) < 8 || !record->data)
-        return;
-    struct kvt_buffer clean = {0};
-    const char *from = record->data, *at;
-    while ((at = strstr(from, secret)) != NULL) {
-        kvt_buffer_append(&clean, from, (size_t)(at - from));
-        kvt_buffer_text(&clean, "[key]");
-        from = at + strlen(secret);
-    }
-    if (clean.length || from != record->data) {
-        kvt_buffer_text(&clean, from);
-        kvt_buffer_free(record);
-        *record = clean;
-    }
 }

@@ -60,7 +60,5 @@ int kvt_record_replay(struct kvt_buffer *out, const struct kvt_buffer *journaled
                       struct kvt_error *error);
 /* Does a journaled record hold a failure? */
 bool kvt_record_failed(const struct kvt_buffer *journaled);
-/* Replaces the secret (NULL or "": nothing) in a record. */
-void kvt_record_redact(struct kvt_buffer *record, const char *secret);
 
 #endif
