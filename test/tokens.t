@@ -31,6 +31,8 @@ refused "a pattern the libraries read differently" \
     '.pre_tokenizer = {type: "Split", pattern: {Regex: "[a-z&&[^x]]"}, behavior: "Isolated", invert: false}' '&& in a class'
 refused "a pattern that does not compile" \
     '.pre_tokenizer = {type: "Split", pattern: {Regex: "(a"}, behavior: "Isolated", invert: false}' 'does not compile'
+refused "bytes spelled twice" '.pre_tokenizer = {type: "Sequence", pretokenizers: [.pre_tokenizer, .pre_tokenizer]}' \
+    'pre_tokenizer: ByteLevel twice cannot be done exactly'
 refused "a merge of unknown tokens" '.model.merges[3] = "zz qq"' 'merge of tokens that are not in the vocabulary'
 refused "two tokens with one id" '.model.vocab["zz"] = 5' 'two tokens have the id 5'
 printf 'no tokenizer' >"$scratch/other"

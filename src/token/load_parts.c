@@ -183,8 +183,13 @@ static int add_split(struct kvt_tokenizer *tokenizer, const json_t *value, struc
     return 0;
 }
 
-static int add_byte_level(struct kvt_tokenizer *tokenizer, const json_t *value)
+static int add_byte_level(struct kvt_tokenizer *tokenizer, const json_t *value,
+                          struct kvt_error *error)
 {
+    for (size_t i = 0; i < tokenizer->pre.count; i++) /* it would spell the spelling */
+        if (tokenizer->pre.steps[i].kind == KVT_PRE_BYTES)
+            return kvt_fail(error, KVT_DATA,
+                            "pre_tokenizer: ByteLevel twice cannot be done exactly");
     tokenizer->units = KVT_UNITS_BYTES;
     bool prefix = kvt_json_bool(value, "add_prefix_space", true);
     bool regex = kvt_json_bool(value, "use_regex", true);
@@ -234,7 +239,7 @@ static int add_pre(struct kvt_tokenizer *tokenizer, const json_t *value, struct 
     if (is_type(value, "Split"))
         return add_split(tokenizer, value, error);
     if (is_type(value, "ByteLevel"))
-        return add_byte_level(tokenizer, value);
+        return add_byte_level(tokenizer, value, error);
     if (is_type(value, "Metaspace"))
         return add_metaspace(tokenizer, value, error);
     struct kvt_pre_step step = {.kind = KVT_PRE_DIGITS};
