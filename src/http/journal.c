@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,9 +193,7 @@ int kvt_journal_open(struct kvt_journal *journal, const char *path, bool read_on
             }
             journal->size = end;
         }
-        journal->synced = journal->wanted = end;
-        pthread_mutex_init(&journal->lock, NULL);
-        pthread_cond_init(&journal->changed, NULL);
+        kvt_appender_open(&journal->appender, journal->descriptor, path, end);
         return 0;
     }
 fail:
@@ -218,6 +215,8 @@ int kvt_journal_find(struct kvt_journal *journal, const char *kind, const char *
     if (slot->key[0] == 0)
         return 0;
     kvt_buffer_clear(record);
+    if (kvt_appender_held(&journal->appender, slot->offset, (size_t)slot->length, record))
+        return 1;
     kvt_buffer_reserve(record, (size_t)slot->length);
     while (record->length < slot->length) {
         ssize_t got =
@@ -236,156 +235,50 @@ int kvt_journal_find(struct kvt_journal *journal, const char *kind, const char *
     return 1;
 }
 
-int kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
-                       const struct kvt_buffer *record, struct kvt_error *error)
+void kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
+                        const struct kvt_buffer *record)
 {
     if (journal->descriptor < 0)
-        return 0;
-    struct kvt_buffer line = {0};
-    kvt_buffer_append(&line, record->data, record->length);
-    kvt_buffer_byte(&line, '\n');
-    size_t written = 0;
-    while (written < line.length) {
-        ssize_t done = write(journal->descriptor, line.data + written, line.length - written);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0) {
-            kvt_fail(error, KVT_SYSTEM, "cannot write to the journal %s: %s", journal->path,
-                     strerror(errno));
-            kvt_buffer_free(&line);
-            return -1;
-        }
-        written += (size_t)done;
-    }
+        return;
+    kvt_appender_add(&journal->appender, record->data, record->length);
+    kvt_appender_add(&journal->appender, "\n", 1);
     index_record(journal, kind, id, journal->size, record->length);
-    journal->size += line.length;
-    kvt_buffer_free(&line);
-    return 0;
-}
-
-/* --- syncing --- */
-
-static int sync_failed(const struct kvt_journal *journal, int number, struct kvt_error *error)
-{
-    return kvt_fail(error, KVT_SYSTEM, "cannot sync the journal %s: %s", journal->path,
-                    strerror(number));
-}
-
-/* One sync covers all that was appended while the one before was under way. */
-static void *sync_loop(void *argument)
-{
-    struct kvt_journal *journal = argument;
-    pthread_mutex_lock(&journal->lock);
-    for (;;) {
-        while (!journal->stop && journal->wanted <= journal->synced)
-            pthread_cond_wait(&journal->changed, &journal->lock);
-        if (journal->wanted <= journal->synced || journal->sync_errno)
-            break; /* asked to stop, and nothing is left */
-        uint64_t until = journal->wanted;
-        pthread_mutex_unlock(&journal->lock);
-        int status = fdatasync(journal->descriptor) == 0 ? 0 : errno;
-        pthread_mutex_lock(&journal->lock);
-        if (status == 0)
-            journal->synced = until;
-        else
-            journal->sync_errno = status;
-        pthread_cond_broadcast(&journal->changed);
-        if (journal->wake)
-            journal->wake(journal->wake_context);
-        if (status != 0)
-            break;
-    }
-    pthread_mutex_unlock(&journal->lock);
-    return NULL;
-}
-
-static int start_thread(struct kvt_journal *journal, struct kvt_error *error)
-{
-    /* Signals are for the main thread: its waits must end when one comes. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int status = pthread_create(&journal->thread, NULL, sync_loop, journal);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (status != 0)
-        return kvt_fail(error, KVT_SYSTEM, "cannot start a thread: %s", strerror(status));
-    journal->threaded = true;
-    return 0;
+    journal->size += record->length + 1;
 }
 
 int kvt_journal_start_sync(struct kvt_journal *journal, struct kvt_error *error)
 {
-    if (journal->descriptor < 0)
-        return 0;
-    pthread_mutex_lock(&journal->lock);
-    journal->wanted = journal->size;
-    int number = journal->sync_errno;
-    bool needed = journal->wanted > journal->synced;
-    pthread_cond_broadcast(&journal->changed);
-    pthread_mutex_unlock(&journal->lock);
-    if (number)
-        return sync_failed(journal, number, error);
-    return needed && !journal->threaded ? start_thread(journal, error) : 0;
+    return journal->descriptor < 0 ? 0 : kvt_appender_start_sync(&journal->appender, error);
 }
 
 void kvt_journal_on_sync(struct kvt_journal *journal, void (*wake)(void *context), void *context)
 {
-    if (journal->descriptor < 0)
-        return;
-    pthread_mutex_lock(&journal->lock);
-    journal->wake = wake;
-    journal->wake_context = context;
-    pthread_mutex_unlock(&journal->lock);
+    if (journal->descriptor >= 0)
+        kvt_appender_on_sync(&journal->appender, wake, context);
 }
 
 uint64_t kvt_journal_synced(struct kvt_journal *journal)
 {
     if (journal->descriptor < 0)
         return UINT64_MAX; /* nothing to wait for */
-    pthread_mutex_lock(&journal->lock);
-    uint64_t synced = journal->synced;
-    pthread_mutex_unlock(&journal->lock);
-    return synced;
+    return kvt_appender_synced(&journal->appender);
 }
 
 int kvt_journal_check(struct kvt_journal *journal, struct kvt_error *error)
 {
-    if (journal->descriptor < 0)
-        return 0;
-    pthread_mutex_lock(&journal->lock);
-    int number = journal->sync_errno;
-    pthread_mutex_unlock(&journal->lock);
-    return number ? sync_failed(journal, number, error) : 0;
+    return journal->descriptor < 0 ? 0 : kvt_appender_check(&journal->appender, error);
 }
 
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error)
 {
-    if (kvt_journal_start_sync(journal, error) != 0)
-        return -1;
-    if (!journal->threaded)
-        return 0;
-    pthread_mutex_lock(&journal->lock);
-    while (journal->synced < journal->size && !journal->sync_errno)
-        pthread_cond_wait(&journal->changed, &journal->lock);
-    int number = journal->sync_errno;
-    pthread_mutex_unlock(&journal->lock);
-    return number ? sync_failed(journal, number, error) : 0;
+    return journal->descriptor < 0 ? 0 : kvt_appender_sync(&journal->appender, error);
 }
 
 int kvt_journal_close(struct kvt_journal *journal, struct kvt_error *error)
 {
     int status = 0;
     if (journal->descriptor >= 0) {
-        status = kvt_journal_sync(journal, error);
-        if (journal->threaded) {
-            pthread_mutex_lock(&journal->lock);
-            journal->stop = true;
-            pthread_cond_broadcast(&journal->changed);
-            pthread_mutex_unlock(&journal->lock);
-            pthread_join(journal->thread, NULL);
-        }
-        pthread_cond_destroy(&journal->changed);
-        pthread_mutex_destroy(&journal->lock);
+        status = kvt_appender_close(&journal->appender, error);
         if (close(journal->descriptor) != 0 && status == 0)
             status = kvt_fail(error, KVT_SYSTEM, "cannot close the journal %s: %s", journal->path,
                               strerror(errno));

@@ -11,8 +11,8 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "http/appender.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,17 +26,7 @@ struct kvt_journal {
     struct kvt_journal_slot *slots; /* open addressing, power of two */
     size_t n_slots, n_used;
     size_t n_records;
-
-    /* Syncing goes on beside the network: a disk must not delay the time of a token. */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool threaded, stop;
-    uint64_t wanted; /* sync at least to here */
-    uint64_t synced; /* everything before this offset is on disk */
-    int sync_errno;  /* of the sync that failed */
-    void (*wake)(void *context);
-    void *wake_context;
+    struct kvt_appender appender; /* the file's writer; unused without a journal */
 };
 
 /* `path` NULL: no journal, every call below is then harmless. `read_only`: nothing is written or
@@ -57,20 +47,22 @@ int kvt_journal_find(struct kvt_journal *journal, const char *kind, const char *
 int kvt_journal_first(const char *path, const char *kind, struct kvt_buffer *record,
                       struct kvt_error *error);
 
-/* Appends one record (no newline in it). It is on disk once kvt_journal_synced has passed its end.
- */
-int kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
-                       const struct kvt_buffer *record, struct kvt_error *error);
 /*
- * Asks for everything appended so far to be synced, and does not wait; `wake` of the journal, if
- * set, is called when it is. -1 when an earlier sync failed.
+ * Appends one record (no newline in it), and does not wait for the disk: the record is found from
+ * now on, is written with the next sync, and is on disk once kvt_journal_synced has passed its end.
+ */
+void kvt_journal_append(struct kvt_journal *journal, const char *kind, const char *id,
+                        const struct kvt_buffer *record);
+/*
+ * Asks for everything appended so far to be written and synced, and does not wait; `wake` of the
+ * journal, if set, is called when it is. -1 when an earlier write or sync failed.
  */
 int kvt_journal_start_sync(struct kvt_journal *journal, struct kvt_error *error);
 /* Sets or clears (NULL) the function called after each sync, on the journal's thread. */
 void kvt_journal_on_sync(struct kvt_journal *journal, void (*wake)(void *context), void *context);
 /* The offset up to which all is on disk. */
 uint64_t kvt_journal_synced(struct kvt_journal *journal);
-/* Returns -1 once a sync has failed: nothing further will ever be on disk. */
+/* Returns -1 once a write or a sync has failed: nothing further will ever be on disk. */
 int kvt_journal_check(struct kvt_journal *journal, struct kvt_error *error);
 /* Syncs and waits. */
 int kvt_journal_sync(struct kvt_journal *journal, struct kvt_error *error);

@@ -361,9 +361,8 @@ static int write_record(struct kvt_preflight *preflight, const struct kvt_grid *
     kvt_member_string(&writer, "created_at", date);
     kvt_member_string(&writer, "text", preflight->text);
     kvt_write_end(&writer);
-    int status = kvt_journal_append(journal, "preflight", id, &record, error);
-    if (status == 0)
-        status = kvt_journal_sync(journal, error);
+    kvt_journal_append(journal, "preflight", id, &record);
+    int status = kvt_journal_sync(journal, error);
     preflight->record = kvt_buffer_take(&record);
     return status;
 }

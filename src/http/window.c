@@ -85,9 +85,8 @@ int kvt_window_runs(struct kvt_window *window, const char *preflight, struct kvt
         int found = kvt_journal_find(window->journal, "run", run->run_id, &record, error);
         if (found == 0) {
             kvt_grid_run_record(window->grid, run, window->created, &record);
-            if (window->client && /* --offline writes nothing */
-                kvt_journal_append(window->journal, "run", run->run_id, &record, error) != 0)
-                found = -1;
+            if (window->client) /* --offline writes nothing */
+                kvt_journal_append(window->journal, "run", run->run_id, &record);
             written_to = window->journal->size;
             window->unsynced = true;
         }
@@ -152,8 +151,7 @@ static void complete(struct kvt_slot *slot)
     const char *id = exchange->request.request_id;
     kvt_record_head(&slot->record, &item->entry, slot->run, id, slot->repeat);
     kvt_record_tail(&slot->record, exchange, &item->entry, slot->run, &window->record, slot->probe);
-    if (kvt_journal_append(window->journal, "response", id, &slot->record, &window->error) != 0)
-        window->broken = true;
+    kvt_journal_append(window->journal, "response", id, &slot->record);
     slot->written_to = window->journal->size;
     slot->ready = true;
     window->unsynced = true;
@@ -424,10 +422,6 @@ static bool emit_item(struct kvt_window *window, struct kvt_item *item)
 /* Starts a sync of what was written, and emits what is on disk. */
 static int emit_ready(struct kvt_window *window, struct kvt_error *error)
 {
-    if (window->broken) {
-        *error = window->error;
-        return -1;
-    }
     if (window->unsynced && kvt_journal_start_sync(window->journal, error) != 0)
         return -1;
     window->unsynced = false;

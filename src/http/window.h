@@ -48,8 +48,6 @@ struct kvt_window {
     size_t n_entries;                                /* entry items held */
     size_t n_read;                                   /* entries ever queued */
     bool unsynced;
-    bool broken; /* a write to the journal failed; *error of the next call says why */
-    struct kvt_error error;
 };
 
 void kvt_window_open(struct kvt_window *window);

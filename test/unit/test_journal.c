@@ -29,7 +29,7 @@ static void append(struct kvt_journal *journal, const char *id, const char *text
     struct kvt_buffer record = {0};
     kvt_buffer_printf(&record, "{\"kind\":\"response\",\"request_id\":\"%s\",\"text\":\"%s\"}", id,
                       text);
-    kvt_journal_append(journal, "response", id, &record, &error);
+    kvt_journal_append(journal, "response", id, &record);
     kvt_buffer_free(&record);
 }
 
