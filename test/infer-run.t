@@ -89,6 +89,24 @@ most_in_flight() {
 kvt-infer -c "$settings" -u "$mock/s/slow" --concurrency=6 "$scratch/entries" >"$scratch/stream" 2>/dev/null
 is 'six requests at a time' "$(most_in_flight slow)" 6
 is 'the record says how many were under way' "$(jq -r 'select(.kind=="response").telemetry.in_flight' "$scratch/stream" | sort -n | tail -n 1)" 6
+script asleep <<'END'
+head 200
+role
+sleep 0.5
+token one
+sleep 1.5
+token two
+finish stop
+END
+kvt-infer -c "$settings" -u "$mock/s/asleep" "$entry" >"$scratch/stream" 2>/dev/null &
+infer_pid=$!
+for _ in $(seq 500); do [ "$(asked asleep)" -gt 0 ] && break; sleep 0.01; done
+sleep 0.1 # the role has come
+kill -STOP "$infer_pid"
+sleep 1.2
+kill -CONT "$infer_pid"
+wait "$infer_pid"
+is 'a token that came while nobody read has the time it came at' "$(jq -r 'select(.kind=="response").telemetry | [.ttft_s > 0.4 and .ttft_s < 1, .itl_p50_s > 1 and .itl_p50_s < 2] | @csv' "$scratch/stream")" true,true
 cp "$scripts/slow" "$scripts/slow-one"
 entries 3 | kvt-infer -c "$settings" -u "$mock/s/slow-one" >/dev/null 2>&1
 is 'one by default' "$(most_in_flight slow-one)" 1
@@ -199,6 +217,10 @@ shown=$(grep -c '"kind":"response"' "$scratch/stream")
 safe=$(head -c "$(cat "$scratch/synced")" "$scratch/unsafe" | grep -c '"kind":"response"')
 ok 'answers had come' test "$(grep -c '"kind":"response"' "$scratch/unsafe")" -gt "$safe"
 ok 'and none was shown that was not on disk' test "$shown" -le "$safe"
+(trap '' XFSZ; ulimit -f 4; kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/full" "$scratch/entries" 2>"$scratch/messages"; echo "exit $?") | cat >"$scratch/stream"
+is 'a journal that cannot be written stops it too' "$(tail -n 1 "$scratch/stream")" 'exit 3'
+like 'and it says why' "$(cat "$scratch/messages")" 'cannot write to the journal .*full: File too large'
+is 'nor was anything shown that it does not hold' "$(comm -13 <(jq -rR 'fromjson? | .request_id // empty' "$scratch/full" | sort) <(jq -rR 'fromjson? | select(.kind=="response").request_id' "$scratch/stream" | sort) | wc -l)" 0
 mock_real=$mock
 mock=http://127.0.0.1:1
 run honest --journal "$journal" --offline

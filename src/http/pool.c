@@ -2,6 +2,8 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "http/arrival.h"
+#include "http/ready.h"
 #include "http/retry.h"
 
 #include <curl/curl.h>
@@ -12,6 +14,13 @@
 
 struct kvt_pool {
     CURLM *multi;
+    struct kvt_ready ready; /* curl's sockets */
+    double due; /* when curl wants to be called although no socket is ready; INFINITY: never */
+    struct kvt_transfer **owners; /* by socket: whose bytes come there; NULL: nobody's */
+    size_t n_owners, owners_capacity;
+    struct kvt_transfer *reading; /* the transfer whose socket is being read */
+    struct kvt_arrival arrival;   /* of what was there when the reading began */
+    size_t delivered;             /* bytes of it that curl has handed over */
     struct curl_slist *post_headers, *get_headers;
     char *cacert;
     char *no_proxy;
@@ -53,6 +62,66 @@ char *kvt_pool_no_proxy(void)
                         listed ? listed : "");
 }
 
+/* --- sockets --- */
+
+static struct kvt_transfer *owner_of(const struct kvt_pool *pool, int socket)
+{
+    return (size_t)socket < pool->n_owners ? pool->owners[socket] : NULL;
+}
+
+static void set_owner(struct kvt_pool *pool, int socket, struct kvt_transfer *owner)
+{
+    while (pool->n_owners <= (size_t)socket) {
+        kvt_grow(&pool->owners, &pool->owners_capacity, pool->n_owners, sizeof *pool->owners);
+        pool->owners[pool->n_owners++] = NULL;
+    }
+    pool->owners[socket] = owner;
+}
+
+/* curl says what it waits for at a socket. */
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *unused)
+{
+    struct kvt_pool *pool = context;
+    char *owner = NULL; /* curl's own handles have none */
+    (void)unused;
+    if (!(what & CURL_POLL_INOUT)) {
+        kvt_ready_set(&pool->ready, socket, 0);
+        set_owner(pool, socket, NULL);
+        return 0;
+    }
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+    set_owner(pool, socket, (struct kvt_transfer *)(void *)owner);
+    kvt_ready_set(
+        &pool->ready, socket,
+        (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0)));
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long ms, void *context)
+{
+    struct kvt_pool *pool = context;
+    (void)multi;
+    pool->due = ms < 0 ? INFINITY : kvt_clock_monotonic() + (double)ms / 1000;
+    return 0;
+}
+
+static int on_new_socket(void *context, curl_socket_t socket, curlsocktype purpose)
+{
+    (void)context, (void)purpose;
+    kvt_arrival_note(socket);
+    return CURL_SOCKOPT_OK;
+}
+
+static void open_sockets(struct kvt_pool *pool)
+{
+    kvt_ready_open(&pool->ready);
+    pool->due = INFINITY;
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+}
+
 struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kvt_error *error)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
@@ -63,6 +132,7 @@ struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kv
     pool->multi = curl_multi_init();
     if (!pool->multi)
         kvt_die(KVT_SYSTEM, "out of memory");
+    open_sockets(pool);
     curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long)(options->connections + 4));
     curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     make_headers(pool, options->api_key);
@@ -71,11 +141,34 @@ struct kvt_pool *kvt_pool_open(const struct kvt_pool_options *options, struct kv
     return pool;
 }
 
+/*
+ * When the bytes arrived that curl hands over for this transfer. What the kernel says holds for the
+ * bytes that were there when the reading began; curl may go on to read what came meanwhile, and may
+ * serve other transfers on the way: that has just arrived. The framing of chunks is not handed
+ * over, so an event of a second read can be taken for one of the first, which is early by no more
+ * than the first took to be read. The kernel is not believed against what is known: its stamps are
+ * of another clock, which may have been set.
+ */
+static double arrived(const struct kvt_transfer *transfer, size_t length)
+{
+    struct kvt_pool *pool = transfer->pool;
+    double now = kvt_clock_monotonic();
+    if (transfer != pool->reading || pool->delivered >= pool->arrival.length)
+        return now;
+    pool->delivered += length;
+    double least = transfer->start;
+    if (transfer->first_byte > least)
+        least = transfer->first_byte;
+    if (transfer->last_byte > least)
+        least = transfer->last_byte;
+    return pool->arrival.time >= least && pool->arrival.time <= now ? pool->arrival.time : now;
+}
+
 static size_t on_data(char *bytes, size_t size, size_t count, void *context)
 {
     struct kvt_transfer *transfer = context;
     size_t length = size * count;
-    transfer->last_byte = kvt_clock_monotonic();
+    transfer->last_byte = arrived(transfer, length);
     return transfer->data(transfer->context, bytes, length, transfer->last_byte) ? length : 0;
 }
 
@@ -122,8 +215,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct kvt_transfer *transfer = context;
     size_t length = size * count;
+    double time = arrived(transfer, length);
     if (transfer->first_byte == 0)
-        transfer->first_byte = kvt_clock_monotonic();
+        transfer->first_byte = time;
     if (length > 5 && strncasecmp(line, "HTTP/", 5) == 0)
         transfer->asked_wait = transfer->reset_wait = NAN; /* a new answer (after 1xx) */
     else
@@ -158,6 +252,7 @@ static void set_up(struct kvt_pool *pool, CURL *easy, struct kvt_transfer *trans
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
     if (transfer->timeout_s > 0) {
         double ms = ceil(transfer->timeout_s * 1000);
@@ -184,6 +279,7 @@ void kvt_pool_start(struct kvt_pool *pool, struct kvt_transfer *transfer)
     if (!easy)
         kvt_die(KVT_SYSTEM, "out of memory");
     transfer->easy = easy;
+    transfer->pool = pool;
     transfer->end = KVT_TRANSFER_FAILED;
     transfer->status = 0;
     transfer->first_byte = transfer->last_byte = 0;
@@ -286,25 +382,61 @@ static size_t hand_over(struct kvt_pool *pool)
     return ended;
 }
 
-void kvt_pool_step(struct kvt_pool *pool, double wait, int extra)
+/* Lets curl do what is to be done at a socket, or (CURL_SOCKET_TIMEOUT) because of the time. */
+static void act(struct kvt_pool *pool, curl_socket_t socket, int events)
 {
     int running;
-    CURLMcode code = curl_multi_perform(pool->multi, &running);
+    CURLMcode code = curl_multi_socket_action(pool->multi, socket, events, &running);
     if (code != CURLM_OK)
         kvt_die(KVT_SYSTEM, "libcurl: %s", curl_multi_strerror(code));
-    if (hand_over(pool) > 0 || wait <= 0)
+}
+
+static void run_timer(struct kvt_pool *pool)
+{
+    if (pool->due > kvt_clock_monotonic())
+        return;
+    pool->due = INFINITY; /* curl sets it anew */
+    act(pool, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void serve(struct kvt_pool *pool, const struct pollfd *found)
+{
+    int events = 0;
+    if (found->revents & (POLLIN | POLLHUP))
+        events |= CURL_CSELECT_IN;
+    if (found->revents & POLLOUT)
+        events |= CURL_CSELECT_OUT;
+    if (found->revents & (POLLERR | POLLNVAL))
+        events |= CURL_CSELECT_ERR;
+    if (found->revents & POLLNVAL) /* closed, and curl did not say so */
+        kvt_ready_set(&pool->ready, found->fd, 0);
+    /* Looked at right before it is read: what comes later must not be taken for earlier. */
+    pool->reading = owner_of(pool, found->fd);
+    pool->delivered = 0;
+    pool->arrival = (struct kvt_arrival){0, 0};
+    if (pool->reading && (found->revents & POLLIN))
+        pool->arrival = kvt_arrival_last(found->fd);
+    act(pool, found->fd, events); /* curl knows whether it still waits for this socket */
+    pool->reading = NULL;
+}
+
+void kvt_pool_step(struct kvt_pool *pool, double wait, int extra)
+{
+    run_timer(pool);
+    if (hand_over(pool) > 0)
         return; /* whoever waited for a place may be sent now */
-    struct curl_waitfd descriptor = {.fd = extra, .events = CURL_WAIT_POLLIN};
-    double ms = ceil(wait * 1000);
-    curl_multi_poll(pool->multi, extra >= 0 ? &descriptor : NULL, extra >= 0 ? 1 : 0,
-                    ms < 60000 ? (int)ms : 60000, NULL);
-    curl_multi_perform(pool->multi, &running);
+    double left = pool->due - kvt_clock_monotonic();
+    double ms = ceil(1000 * (left < wait ? left : wait));
+    size_t n = kvt_ready_wait(&pool->ready, ms <= 0 ? 0 : ms < 60000 ? (int)ms : 60000, extra);
+    for (size_t i = 0; i < n; i++)
+        serve(pool, &pool->ready.found[i]);
+    run_timer(pool);
     hand_over(pool);
 }
 
 void kvt_pool_wake(struct kvt_pool *pool)
 {
-    curl_multi_wakeup(pool->multi);
+    kvt_ready_wake(&pool->ready);
 }
 
 void kvt_pool_close(struct kvt_pool *pool)
@@ -314,6 +446,8 @@ void kvt_pool_close(struct kvt_pool *pool)
     for (size_t i = 0; i < pool->n_idle; i++)
         curl_easy_cleanup(pool->idle[i]);
     curl_multi_cleanup(pool->multi);
+    kvt_ready_close(&pool->ready);
+    free(pool->owners);
     curl_slist_free_all(pool->post_headers);
     curl_slist_free_all(pool->get_headers);
     free(pool->idle);

@@ -54,7 +54,8 @@ struct kvt_transfer {
     int sent; /* times the request went out: libcurl repeats it when a kept connection is dead */
     bool verify_failed; /* the server's certificate is not trusted */
     char message[256];
-    void *easy;
+    void *easy; /* the pool's own */
+    struct kvt_pool *pool;
 };
 
 /*

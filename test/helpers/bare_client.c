@@ -1,12 +1,12 @@
 /*
  * bare_client: what a client that does nothing else sees of a server's send times.
  *
- *     bare_client --port=N --streams=N --count=N
+ *     bare_client --port=N [--path=PATH] --streams=N --count=N
  *
  * One thread and one connection per stream, blocking reads, no parsing: the moment read(2) returns
  * with the first content is noted. Prints "QUESTION SECONDS" per answer, from the request's write
- * to that moment. Its distance to the server's own times is what this machine costs any client; the
- * benchmark of kvt-infer holds its times against it.
+ * to that moment. Its distance to the server's own times is what this machine costs a client that
+ * looks at the clock when it has read; the benchmark of kvt-infer stands beside it.
  */
 #include "core/buffer.h"
 #include "core/clock.h"

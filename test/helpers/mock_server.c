@@ -29,7 +29,9 @@
  * TEXT runs to the end of the line. Without `end`, `close` or `reset` a chunked body is ended and
  * the connection kept. The log gets one JSON line per request as it arrives ("request", with
  * method, path, headers of interest, body, its bytes and the request's number), one when its first
- * token is sent ("content") and one at its end ("end"), with monotonic times.
+ * token is sent ("content") and one at its end ("end"), with monotonic times. They are those of the
+ * bytes, not of this process: a request's is the kernel's, of its arrival, and a token's is taken
+ * when nothing but send(2) is left to do.
  */
 #include "core/buffer.h"
 #include "core/clock.h"
@@ -37,6 +39,7 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/sha256.h"
+#include "http/arrival.h"
 #include "stream/json.h"
 
 #include <arpa/inet.h>
@@ -81,7 +84,8 @@ struct connection {
     json_t *request;
     struct kvt_buffer headers;
     bool chunked, headed, content_sent;
-    double arrived; /* when the whole request was here */
+    double arrived; /* when the last bytes read came in; then, the whole request was here */
+    double sent;    /* when the first of the last bytes sent went out */
     size_t drip;
     double drip_pause;
     bool broken; /* the peer is gone, or the script closed */
@@ -91,6 +95,7 @@ struct connection {
 
 static void send_all(struct connection *c, const char *data, size_t length)
 {
+    c->sent = kvt_clock_monotonic();
     while (length && !c->broken) {
         size_t piece = c->drip && c->drip < length ? c->drip : length;
         ssize_t sent = send(c->socket, data, piece, MSG_NOSIGNAL);
@@ -152,11 +157,10 @@ static void send_delta(struct connection *c, const char *member, const char *tex
     kvt_json_write_string(&event, text, strlen(text));
     kvt_buffer_text(&event, "},\"finish_reason\":null}]}");
     bool first = !c->content_sent && strcmp(member, "content") == 0;
-    double time = kvt_clock_monotonic();
     send_event(c, event.data);
     if (first) {
         c->content_sent = true;
-        log_event(c, "content", time);
+        log_event(c, "content", c->sent);
     }
     kvt_buffer_free(&event);
 }
@@ -456,8 +460,12 @@ static bool fill_input(struct connection *c)
     char chunk[65536];
     ssize_t got;
     do
-        got = recv(c->socket, chunk, sizeof chunk, 0);
+        got = recv(c->socket, chunk, 1, MSG_PEEK); /* waits */
     while (got < 0 && errno == EINTR);
+    struct kvt_arrival arrival = kvt_arrival_last(c->socket);
+    c->arrived = arrival.length ? arrival.time : kvt_clock_monotonic();
+    if (got > 0)
+        got = recv(c->socket, chunk, sizeof chunk, 0);
     if (got <= 0)
         return false;
     kvt_buffer_append(&c->input, chunk, (size_t)got);
@@ -490,7 +498,6 @@ static bool read_request(struct connection *c)
             return false;
     c->body = kvt_strndup(c->input.data + head, c->body_length);
     kvt_buffer_drop(&c->input, head + c->body_length);
-    c->arrived = kvt_clock_monotonic();
     struct kvt_error ignored;
     c->request = kvt_json_parse(c->body, c->body_length, NULL, &ignored);
     return true;
@@ -551,7 +558,8 @@ static void *serve(void *argument)
         count_request(c);
         log_request(c);
         play(c);
-        log_event(c, "end", kvt_clock_monotonic());
+        /* What the client does next it does after the last bytes went out, or the close below. */
+        log_event(c, "end", c->broken ? kvt_clock_monotonic() : c->sent);
         free(c->body);
         json_decref(c->request);
         c->body = NULL;
@@ -585,6 +593,7 @@ int main(int argc, char **argv)
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    kvt_arrival_note(listener); /* and what it accepts */
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
