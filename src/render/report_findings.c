@@ -310,6 +310,21 @@ static void blind_limit(struct kvt_report *report)
     json_decref(names);
 }
 
+/* Medians of 0 between tokens are what the client could see, not how fast the engine is. */
+static void read_limit(struct kvt_report *report)
+{
+    for (size_t i = 0; i < report->study->n_arms; i++) {
+        double low, high;
+        kvt_arm_range(report->study->arms[i], "itl_p50", &low, &high);
+        if (!kvt_arm_shown(report->study->arms[i]) || !(low <= 0))
+            continue;
+        kvt_buffer_text(report->out,
+                        "- A time between tokens of 0 ms means that several tokens came in one "
+                        "read, so that nothing is known of the time between them.\n");
+        return;
+    }
+}
+
 void kvt_report_limits(struct kvt_report *report)
 {
     struct kvt_buffer *out = report->out;
@@ -344,6 +359,7 @@ void kvt_report_limits(struct kvt_report *report)
                     "- One model, one policy and one task: nothing here says how others behave.\n");
     if (kvt_report_has_costs(report))
         kvt_buffer_text(out, "- Latencies are those of this machine and this load.\n");
+    read_limit(report);
     kvt_buffer_text(out, "\n## Future work\n\n"
                          "- Other policies and other models on the same entries.\n"
                          "- More tasks, with longer answers and other metrics.\n"
