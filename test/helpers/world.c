@@ -3,7 +3,7 @@
  * many data sets of one world through the real kvt-stats and kvt-transition; tests use single ones.
  *
  *     world NAME [--n N] [--bins B] [--data-sets D] [--seed S] [--churn C] [--f1] [--cluster SIZE]
- *                [--unequal] [--control]
+ *                [--unequal] [--control] [--ladder]
  *
  * Every data set is an experiment of its own (exp_group_id d00000...) with a reference run and
  * budgets 0.5 and 0.2. Budget 0.5 has no effect; budget 0.2 has the world's. An entry at place t in
@@ -11,6 +11,8 @@
  * takes a right answer away with probability loss(t), of which the share fail(t) are failures, and
  * turns a wrong answer into a failure with probability lift(t). Churn C moves C of the answers each
  * way in both budgets; with --control, half of that in every run, the two reference runs included.
+ * With --ladder every bin asks the same questions (the cluster of an entry is its question), and
+ * half of the questions have the same luck at every length.
  */
 #include "core/random.h"
 
@@ -206,7 +208,7 @@ struct setup {
     long n, bins, data_sets, cluster;
     unsigned long seed;
     double churn;
-    int f1, unequal, control;
+    int f1, unequal, control, ladder;
 };
 
 static struct kvt_random dice;
@@ -216,12 +218,12 @@ static double uniform(void)
     return kvt_random_double(&dice);
 }
 
-static void response(long set, long entry, long bin, double tokens, double budget, const char *run,
-                     long cluster, double score, int failed)
+static void response(const struct setup *s, long set, long entry, long bin, double tokens,
+                     double budget, const char *run, long cluster, double score, int failed)
 {
     char group[48] = "null";
     if (cluster >= 0)
-        snprintf(group, sizeof group, "\"c%ld-%ld\"", bin, cluster);
+        snprintf(group, sizeof group, "\"c%ld-%ld\"", s->ladder ? 0 : bin, cluster);
     printf("{\"kind\":\"response\",\"request_id\":\"%ld-%ld-%s\",\"run_id\":\"d%05ld-%s\","
            "\"entry_id\":\"e%05ld\",\"bin_idx\":%ld,\"token_len\":%.0f,\"kv_policy\":\"world\","
            "\"kv_budget\":%g,\"repeat\":0,\"cluster\":%s,\"meta\":{},\"response\":{\"text\":\"%.6f%"
@@ -298,7 +300,7 @@ static void entry_lines(const struct setup *s, long set, long entry, long bin, l
     double churn = s->control ? s->churn / 2 : s->churn;
     if (s->control)
         reference = churned(s, d, base, churn, uniform());
-    response(set, entry, bin, tokens, 1, "1", cluster,
+    response(s, set, entry, bin, tokens, 1, "1", cluster,
              score_of(s, d, reference.right, reference.failed, d->noise[0]), reference.failed);
     /* A lost answer costs .53 of a point in F1-like scores: the edge stays at ten points. */
     double depth = s->f1 && strncmp(w->name, "edge", 4) == 0 ? 1 / 0.53 : 1;
@@ -313,9 +315,25 @@ static void entry_lines(const struct setup *s, long set, long entry, long bin, l
             answer.failed = 1;
         }
         double noise = s->churn > 0 ? d->noise[k + 1] : d->noise[0];
-        response(set, entry, bin, tokens, budgets[k], names[k], cluster,
+        response(s, set, entry, bin, tokens, budgets[k], names[k], cluster,
                  score_of(s, d, answer.right, answer.failed, noise), answer.failed);
     }
+}
+
+/* A question of a ladder: with the same luck at every length, or not. */
+struct question {
+    int together;
+    struct draw draw;
+};
+
+static struct question *draw_questions(long n)
+{
+    struct question *questions = n > 0 ? malloc((size_t)n * sizeof *questions) : NULL;
+    if (n > 0 && !questions)
+        exit(3);
+    for (long i = 0; i < n; i++)
+        questions[i] = (struct question){uniform() < 0.5, draw_entry()};
+    return questions;
 }
 
 static void data_set(const struct setup *s, long set)
@@ -326,6 +344,7 @@ static void data_set(const struct setup *s, long set)
         run_line(set, "b", 1, 1, "b");
     run_line(set, "0.5", 0.5, 0, "a");
     run_line(set, "0.2", 0.2, 0, "a");
+    struct question *questions = draw_questions(s->ladder ? s->n : 0);
     for (long bin = 0; bin < s->bins; bin++) {
         long n = s->unequal ? (bin % 2 ? s->n + s->n / 2 : s->n - s->n / 2) : s->n;
         struct draw shared = draw_entry();
@@ -337,17 +356,20 @@ static void data_set(const struct setup *s, long set)
                 together = uniform() < 0.5;
             }
             const struct draw *used = together ? &shared : &d;
-            entry_lines(s, set, entry++, bin, s->cluster > 1 ? i / s->cluster : -1, used,
-                        uniform());
+            if (s->ladder && questions[i].together)
+                used = &questions[i].draw;
+            long cluster = s->ladder ? i : s->cluster > 1 ? i / s->cluster : -1;
+            entry_lines(s, set, entry++, bin, cluster, used, uniform());
         }
     }
+    free(questions);
 }
 
 static int usage(void)
 {
     fprintf(stderr,
             "usage: world NAME [--n N] [--bins B] [--data-sets D] [--seed S] [--churn C] [--f1]\n"
-            "             [--cluster SIZE] [--unequal] [--control]\nworlds:\n");
+            "             [--cluster SIZE] [--unequal] [--control] [--ladder]\nworlds:\n");
     for (const struct world *w = worlds; w->name; w++)
         fprintf(stderr, "  %-15s %s\n", w->name, w->truth);
     return 2;
@@ -355,7 +377,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    struct setup s = {worlds, 40, 5, 1, 0, 1, 0, 0, 0, 0};
+    struct setup s = {worlds, 40, 5, 1, 0, 1, 0, 0, 0, 0, 0};
     if (argc < 2)
         return usage();
     while (s.world->name && strcmp(s.world->name, argv[1]) != 0)
@@ -370,6 +392,8 @@ int main(int argc, char **argv)
             s.unequal = 1;
         else if (strcmp(argv[i], "--control") == 0)
             s.control = 1;
+        else if (strcmp(argv[i], "--ladder") == 0)
+            s.ladder = 1;
         else if (strcmp(argv[i], "--n") == 0 && ++i)
             s.n = atol(value);
         else if (strcmp(argv[i], "--bins") == 0 && ++i)
@@ -385,6 +409,8 @@ int main(int argc, char **argv)
         else
             return usage();
     }
+    if (s.ladder && (s.unequal || s.cluster > 1))
+        return usage();
     char purpose[64];
     snprintf(purpose, sizeof purpose, "world/%s/%ld", s.world->name, s.n);
     kvt_random_stream(&dice, s.seed, purpose);
