@@ -272,7 +272,7 @@ static size_t known_questions(const char *task)
     return strcmp(found->name, task) == 0 ? found->n_questions : 0;
 }
 
-/* "rows 4, 5, 6": the first repeated rows. */
+/* "4 (as 1), 5 (as 2)": the first repeated rows; with the files where they are of two. */
 static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *out)
 {
     enum { SHOWN = 5 };
@@ -281,8 +281,14 @@ static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *o
         const struct kvt_paired *row = &pairing->rows[i];
         if (row->occurrence == 0 || ++count > SHOWN)
             continue;
-        kvt_buffer_printf(out, "%s%zu (as %zu)", count > 1 ? ", " : "", row->prediction->row,
-                          pairing->rows[row->first].prediction->row);
+        const struct kvt_prediction *again = row->prediction;
+        const struct kvt_prediction *first = pairing->rows[row->first].prediction;
+        const char *separator = count > 1 ? ", " : "";
+        if (strcmp(again->source, first->source) == 0)
+            kvt_buffer_printf(out, "%s%zu (as %zu)", separator, again->row, first->row);
+        else
+            kvt_buffer_printf(out, "%s%zu of %s (as %zu of %s)", separator, again->row,
+                              again->source, first->row, first->source);
     }
     if (count > SHOWN)
         kvt_buffer_text(out, ", ...");

@@ -21,7 +21,7 @@
 #include <string.h>
 
 static struct kvt_stage_options common;
-static long next_entries = -1;
+static long next_entries = LONG_MIN; /* not asked for */
 
 static const struct kvt_option options[] = {
     KVT_STAGE_OPTIONS(common),
@@ -140,6 +140,8 @@ int main(int argc, char **argv)
     struct kvt_study_program program = {.sections = sections, .made = {"transition"}};
     kvt_options_parse(argc, argv, &usage, &arguments);
     kvt_study_open(&program, "kvt-transition", &common, &arguments);
+    if (next_entries != LONG_MIN && next_entries < 0)
+        kvt_die(KVT_USAGE, "--next: %ld is not a number of entries", next_entries);
     if (next_entries >= 0) {
         int status = plan_next(&program.stage);
         kvt_settings_close(&program.settings);

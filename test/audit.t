@@ -33,6 +33,12 @@ like "repeated rows are named" "$(cat "$table")" '203 rows of narrativeqa, 3 rep
 ok "the stream it kept renders" kvt-lint "$scratch/stream"
 ok "--dedupe" scripts/audit --dedupe --bins=2 "$folder"
 like "drops them" "$(line 'narrativeqa | cut-0.2')" '\| 50.00 \| 50.25 \|'
+mkdir "$scratch/named"
+cp -r "$folder/full" "$scratch/named/FullKV"
+cp -r "$folder/cut-0.2" "$scratch/named/CUT_0.2"
+ok "folders named in other ways" scripts/audit --bins=2 "$scratch/named"
+like "have their published means too" "$(line 'narrativeqa | cut-0.2')" '\| 50.25 \| reproduced \|'
+like "the full cache as well" "$(line 'narrativeqa | full')" '\| 100.00 \| reproduced \|'
 fails 2 "no folder" scripts/audit
 fails 3 "a folder that is not there" scripts/audit "$scratch/none"
 mkdir "$scratch/empty"

@@ -57,6 +57,10 @@ ok "it is a settings file" kvt-lint -c "$scratch/config.json" --get scoring.code
 is "options win over names" \
     "$(run longbench -p h2o -b 32 -t odd --model=m --exp=e --replicate=b snapkv-64/hotpotqa.jsonl | jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.model_name,.exp_group_id,.replicate,.reference]')" \
     '["h2o",32,"tokens","m","e","b",false]'
+cp $press/predictions.csv "$scratch/predictions.csv" && mkdir -p "$scratch/longbench__hotpotqa__maker--a-model__snapkv__0.80" &&
+    mv "$scratch/predictions.csv" "$scratch/longbench__hotpotqa__maker--a-model__snapkv__0.80/"
+is "kvpress's MAKER--MODEL is the MAKER/MODEL of its settings" \
+    "$(run kvpress "$scratch/longbench__hotpotqa__maker--a-model__snapkv__0.80/predictions.csv" | jq -r 'select(.kind == "run").model_name')" maker/a-model
 is "budget 1 is the reference" \
     "$(run longbench -p h2o -b 1 snapkv-64/hotpotqa.jsonl | jq 'select(.kind == "run") | .reference')" true
 is "a policy that is none needs no budget" \
@@ -84,6 +88,10 @@ run longbench -p full -t narrativeqa --dedupe "$scratch/more.jsonl" >"$scratch/d
 is "--dedupe leaves 200" "$(entries <"$scratch/deduped" | wc -l)" 200
 is "which are the entries of the file without repetition" \
     "$(entries <"$scratch/deduped")" "$(run longbench -p full "$scratch/narrativeqa.jsonl" | entries)"
+jq -nc 'range(200) | {pred:"p\(.)",answers:["g\(.)"],all_classes:null,length:(1000 + .)}' >"$scratch/all.jsonl"
+head -n 3 "$scratch/all.jsonl" >"$scratch/again.jsonl"
+run longbench -p full -t narrativeqa "$scratch/all.jsonl" "$scratch/again.jsonl" >/dev/null
+like "rows that another file of the run repeats are named with both files" "$(cat "$scratch/said")" '3 repeated: row 1 of .*again.jsonl \(as 1 of .*all.jsonl\), 2 of'
 tail -n +2 "$scratch/narrativeqa.jsonl" >"$scratch/fewer.jsonl"
 run longbench -p h2o -b .5 -t narrativeqa "$scratch/fewer.jsonl" >"$scratch/fewer"
 like "a missing row is noticed" "$(cat "$scratch/said")" '199 rows of narrativeqa, which has 200 questions'

@@ -103,4 +103,7 @@ fails 1 "no response at all" kvt-transition /dev/null
 fails 2 "a delta out of range" bash -c 'kvt-transition --delta=3 zone.jsonl'
 fails 2 "an unknown method" kvt-transition --method=zscor zone.jsonl
 fails 3 "a full disk" bash -c 'kvt-transition zone.jsonl >/dev/full'
+for n in -1 -3; do
+    fails 2 "--next=$n is no number of entries" kvt-transition --next=$n zone.jsonl
+done
 done_testing

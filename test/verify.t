@@ -41,5 +41,24 @@ fails 1 "a changed record" "$root/scripts/verify" "$run"
 like "is named by run, bin and member" "$(cat .out)" '^DIFFERS: stream\.jsonl: pair_stats of run half, bin 0, n_pairs: 3 is saved, 4 is recomputed$'
 sed -i 's/"text":"rome"/"text":"paris"/' "$run/responses.jsonl"
 fails 1 "changed responses" "$root/scripts/verify" "$run"
+
+# whatever differs is named: a record too few or too many, and bytes that say the same
+sed -i 's/"text":"paris"/"text":"rome"/' "$run/responses.jsonl"
+kvt-score "$run/responses.jsonl" | kvt-stats | kvt-transition >"$run/stream.jsonl"
+render
+cp "$run/stream.jsonl" good.jsonl
+grep -v '"kind":"transition"' good.jsonl >"$run/stream.jsonl"
+fails 1 "a record that is missing" "$root/scripts/verify" "$run"
+like "is named" "$(cat .out)" '^DIFFERS: stream\.jsonl: transition of run half is not saved$'
+(cat good.jsonl; grep '"kind":"transition"' good.jsonl) >"$run/stream.jsonl"
+fails 1 "a record twice" "$root/scripts/verify" "$run"
+like "is named, too" "$(cat .out)" '^DIFFERS: stream\.jsonl: transition of run half is saved, and no such record is recomputed$'
+sed 's/"n_pairs":4,/"n_pairs": 4,/' good.jsonl >"$run/stream.jsonl"
+fails 1 "a number written in another way" "$root/scripts/verify" "$run"
+like "is said to be" "$(cat .out)" '^DIFFERS: stream\.jsonl: the same records, written in another way$'
+cp good.jsonl "$run/stream.jsonl"
+truncate -s -1 "$run/tables/bins.csv"
+fails 1 "a table without its last newline" "$root/scripts/verify" "$run"
+like "is named by its end" "$(cat .out)" '^DIFFERS: tables/bins\.csv: the end of its last line$'
 fails 3 "a run without a report" "$root/scripts/verify" "$scratch"
 done_testing

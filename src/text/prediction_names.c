@@ -83,6 +83,18 @@ static void set_policy(struct kvt_hints *hints, const char *name, size_t length)
         set_budget(hints, 1);
 }
 
+/* kvpress writes MAKER/MODEL as MAKER--MODEL in names of directories, and as it is in config.yaml.
+ */
+static void set_press_model(struct kvt_hints *hints, const char *name, size_t length)
+{
+    keep(&hints->model, name, length, false);
+    char *mark = strstr(hints->model, "--");
+    if (mark && mark > hints->model && mark[2]) {
+        *mark = '/';
+        memmove(mark + 1, mark + 2, strlen(mark + 2) + 1);
+    }
+}
+
 /* kvpress's ratio is the share that goes; 1 - .8 must be .2 and not .19999999999999996. */
 static double kept_share(double ratio)
 {
@@ -204,7 +216,7 @@ void kvt_names_kvpress(const char *path, const char *settings, struct kvt_hints 
             continue;
         set_budget(hints, kept_share(ratio));
         set_policy(hints, parts[i - 1], lengths[i - 1]);
-        keep(&hints->model, parts[i - 2], lengths[i - 2], false);
+        set_press_model(hints, parts[i - 2], lengths[i - 2]);
         if (i > 3 && !read_number(parts[1], lengths[1], &hints->length))
             keep(&hints->task, parts[1], lengths[1], false);
         break;
