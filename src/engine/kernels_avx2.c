@@ -7,6 +7,7 @@
 #endif
 #define KERNELS kvt_kernels_avx2
 #define KERNELS_NAME "avx2"
+#define WIDTH 8
 #define TILE_ROWS 4
 #define TILE_COLUMNS 1
 #include "engine/kernels_body.h"

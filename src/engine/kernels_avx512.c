@@ -8,6 +8,7 @@
 #endif
 #define KERNELS kvt_kernels_avx512
 #define KERNELS_NAME "avx512"
+#define WIDTH 16
 #define TILE_ROWS 8
 #define TILE_COLUMNS 2
 #include "engine/kernels_body.h"

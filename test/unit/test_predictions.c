@@ -109,9 +109,9 @@ static void test_names(void)
             "a model's name is no policy");
     is_text(names("longbench", "qasper.jsonl", NULL), "- -1 - - qasper -", "a bare file");
     is_text(names("kvpress", "r/ruler__4096__a--b__expected_attention__0.80/predictions.csv", NULL),
-            "expected_attention 0.2 fraction a--b - context", "kvpress's directory");
+            "expected_attention 0.2 fraction a/b - context", "kvpress's directory");
     is_text(names("kvpress", "ruler__4096__a--b__snapkv__0.5__compressed_questions.csv", NULL),
-            "snapkv 0.5 fraction a--b - question", "its older file");
+            "snapkv 0.5 fraction a/b - question", "its older file");
     is_text(names("kvpress", "r/longbench__qasper__m__no_press__0.00/predictions.csv", NULL),
             "no_press 1 fraction m qasper context", "no press");
     is_text(
