@@ -41,20 +41,30 @@ def dispersion_wilson(scores):
     return max(0, centre - half), min(1, centre + half)
 
 
-def sign_p(n10, n01):
-    return stats.binom.sf(n10 - 1, n10 + n01, 0.5) if n10 + n01 else 1.0
+def sign_p(n10, n01, chance=0.5):
+    return stats.binom.sf(n10 - 1, n10 + n01, chance) if n10 + n01 else 1.0
 
 
-def flip_p(d, rng):
-    """Sign flips of the differences; all |d| equal is the sign test."""
+def silent_chance(s1, f1, fk):
+    """Of a silent difference to be a loss if failures are all that happens (kvt-stats(1))."""
+    sound = f1 == 0
+    score = s1[sound].sum()
+    return 1 / (2 - s1[sound & (fk > 0)].sum() / score) if score > 0 else 0.5
+
+
+def flip_p(d, rng, chance=0.5):
+    """Sign flips of the differences, each positive by chance; all |d| equal is the sign test."""
     d = d[np.abs(d) > 1e-12]
     if len(d) == 0:
         return 1.0
     if np.ptp(np.abs(d)) <= 1e-12:
-        return sign_p(int((d > 0).sum()), int((d < 0).sum()))
+        return sign_p(int((d > 0).sum()), int((d < 0).sum()), chance)
     if len(d) > 10000:
-        return stats.norm.sf(d.sum() / np.sqrt((d * d).sum()))
-    sums = np.array([(np.where(rng.integers(0, 2, len(d)) == 1, d, -d)).sum() for _ in range(FLIPS)])
+        size = np.abs(d)
+        return stats.norm.sf((d.sum() - (2 * chance - 1) * size.sum())
+                             / np.sqrt(4 * chance * (1 - chance) * (d * d).sum()))
+    size = np.abs(d)
+    sums = np.array([(np.where(rng.random(len(d)) < chance, size, -size)).sum() for _ in range(FLIPS)])
     return (1 + (sums >= d.sum() - 1e-9 * np.abs(d).sum()).sum()) / (FLIPS + 1)
 
 
@@ -115,7 +125,8 @@ def main():
                 both = (chosen[:, 2] == 0) & (ref[:, 2] == 0)
                 line.update(n10=int((d > 1e-12).sum()), n01=int((d < -1e-12).sum()), delta=-d.mean(),
                             loss_p=flip_p(d, rng), lift_p=sign_p(int((lift > 0).sum()), int((lift < 0).sum())),
-                            silent_p=flip_p(d[both], rng), upper=gaffke(d, ALPHA),
+                            silent_p=flip_p(d[both], rng, silent_chance(ref[:, 1], ref[:, 2], chosen[:, 2])),
+                            upper=gaffke(d, ALPHA),
                             upper_bins=gaffke(d, ALPHA / len(np.unique(bins))))
                 line["p_retained"], line["p_collapsed"] = retention(ref[:, 1], scores)
             out.append(line)
