@@ -213,7 +213,7 @@ INLINE void scale_visible(struct lanes *product, float scale, size_t first, size
     int32_t seen = visible > first ? (int32_t)(visible - first) : 0;
     UNROLL
     for (size_t p = 0; p < PARTS; p++) {
-        int_vector place;
+        int_vector place = {0};
         for (size_t i = 0; i < WIDTH; i++)
             place[i] = (int32_t)(p * WIDTH + i);
         product->part[p] = CHOOSE(place < seen, product->part[p], (vector){0} - INFINITY);
