@@ -396,7 +396,7 @@ static void emit_entries(struct program *program, const struct kvt_manifest *man
     struct kvt_row row;
     struct kvt_error error;
     for (size_t i = 0; i < program->examples.count; i++) {
-        const struct kvt_example *example = &program->examples.items[i];
+        struct kvt_example *example = &program->examples.items[i];
         if (!example->selected)
             continue;
         if (kvt_row_parse(&row, example->line, example->length, &error) != 0 ||
@@ -407,12 +407,23 @@ static void emit_entries(struct program *program, const struct kvt_manifest *man
                                   .bin_idx = example->bin_idx,
                                   .rank = example->rank,
                                   .token_len = example->token_len};
-        kvt_manifest_entry(manifest, &entry, &record);
+        kvt_manifest_entry(manifest, &entry, example->prompt_sha256, &record);
         kvt_stage_emit_buffer(&program->stage, "entry", &record);
         kvt_row_free(&row);
     }
     kvt_prompt_free(&prompt);
     kvt_buffer_free(&record);
+}
+
+/* The request is all that a request_id knows of an entry, so one prompt is one answer. */
+static void report_same_prompts(const struct kvt_examples *examples)
+{
+    const struct kvt_example *first = NULL, *second = NULL;
+    size_t n = kvt_examples_same_prompt(examples, &first, &second);
+    if (n)
+        kvt_say("%zu %s the prompt of another under a different id, first %s, that of %s: the same "
+                "request has the same request_id, and the database keeps one row of it",
+                n, n == 1 ? "entry has" : "entries have", second->id, first->id);
 }
 
 static void emit_records(struct program *program, const struct kvt_manifest *manifest)
@@ -432,6 +443,7 @@ static void emit_records(struct program *program, const struct kvt_manifest *man
     }
     kvt_buffer_free(&record);
     emit_entries(program, manifest);
+    report_same_prompts(&program->examples);
     for (size_t i = 0; i < program->n_passing; i++)
         kvt_stage_emit(&program->stage, program->passing[i].kind, program->passing[i].line,
                        program->passing[i].length);

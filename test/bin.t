@@ -85,6 +85,19 @@ row x 4 ',"dataset":"recall","kind":"where","cluster":7,"depth":0.25,"all_classe
 is "other members go to meta, a kind of their own too" "$(bin "$scratch/extra" 2>/dev/null | jq -c 'select(.kind == "entry") |
     [.cluster, .meta.kind, .meta.depth, .meta.language, .meta.max_tokens]')" '["7","where",0.25,"en",40]'
 
+# the same prompt under different ids is one request downstream
+{ row p1 3; row p2 4; row p3 3; row p4 5; row p5 4; row p6 3; } >"$scratch/same"
+bin --bins=1 "$scratch/same" >"$scratch/out" 2>"$scratch/err"
+is "entries with the same prompt are written all the same" "$(jq -r 'select(.kind == "entry").example_id' "$scratch/out" | sort | paste -sd,)" \
+    p1,p2,p3,p4,p5,p6
+is "it is said once, with their number and the first two, in the order of the entries" "$(cat "$scratch/err")" \
+    "kvt-bin: 3 entries have the prompt of another under a different id, first $(jq -rs 'map(select(.kind == "entry")) |
+    . as $all | first(range(length) as $i | first(range($i) as $j | select($all[$j].prompt_sha256 == $all[$i].prompt_sha256) |
+    $all[$i].example_id + ", that of " + $all[$j].example_id))' "$scratch/out"): the same request has the same request_id, and the database keeps one row of it"
+is "entries that were not chosen do not count" "$(bin --bins=1 --n-per-bin=1 "$scratch/same" 2>&1 >/dev/null)" ''
+row p2 4 >"$scratch/two"
+is "nor does one prompt alone" "$(bin --bins=1 "$scratch/two" 2>&1 >/dev/null)" ''
+
 # templates
 echo '{"qasper":"A {{x}} {context} B {input} C","lcc":"{context}!"}' >"$scratch/templates"
 row l1 3 ',"dataset":"lcc"' >"$scratch/lcc"

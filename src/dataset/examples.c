@@ -1,7 +1,6 @@
 #include "dataset/examples.h"
 
 #include "core/memory.h"
-#include "core/sha256.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -176,4 +175,34 @@ void kvt_examples_bin(struct kvt_examples *examples, size_t n_bins, int64_t seed
     }
     free(lengths);
     free(bin_of);
+}
+
+static int by_prompt(const void *left, const void *right)
+{
+    const struct kvt_example *a = *(const struct kvt_example *const *)left;
+    const struct kvt_example *b = *(const struct kvt_example *const *)right;
+    int order = strcmp(a->prompt_sha256, b->prompt_sha256);
+    return order ? order : (a > b) - (a < b); /* same array: by place */
+}
+
+size_t kvt_examples_same_prompt(const struct kvt_examples *examples,
+                                const struct kvt_example **first, const struct kvt_example **second)
+{
+    const struct kvt_example **entries = kvt_alloc_array(examples->count, sizeof *entries);
+    size_t n = 0, repeated = 0;
+    for (size_t i = 0; i < examples->count; i++)
+        if (examples->items[i].prompt_sha256[0])
+            entries[n++] = &examples->items[i];
+    if (n)
+        qsort(entries, n, sizeof *entries, by_prompt);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(entries[i]->prompt_sha256, entries[i - 1]->prompt_sha256) != 0)
+            continue;
+        if (repeated++ == 0 || entries[i] < *second) {
+            *first = entries[i - 1];
+            *second = entries[i];
+        }
+    }
+    free(entries);
+    return repeated;
 }

@@ -6,6 +6,7 @@
 #define KVT_DATASET_EXAMPLES_H
 
 #include "core/error.h"
+#include "core/sha256.h"
 #include "dataset/bins.h"
 #include "dataset/prompt.h"
 #include "stream/reader.h"
@@ -27,6 +28,7 @@ struct kvt_example {
     unsigned char order[32]; /* place in the frozen order: SHA-256 of seed and id */
     size_t bin_idx, rank;
     bool selected;
+    char prompt_sha256[KVT_SHA256_HEX]; /* "" until the entry is written */
 };
 
 struct kvt_examples {
@@ -57,5 +59,14 @@ void kvt_examples_remove(struct kvt_examples *examples, bool (*drop)(const struc
  */
 void kvt_examples_bin(struct kvt_examples *examples, size_t n_bins, int64_t seed,
                       struct kvt_length_bins *bins);
+
+/*
+ * How many entries have the prompt of an earlier one: with the same settings they are the same
+ * request. `first` and `second` become the first two of one prompt (of the one that is repeated
+ * first, in the order of the entries), or stay as they are when the count is 0.
+ */
+size_t kvt_examples_same_prompt(const struct kvt_examples *examples,
+                                const struct kvt_example **first,
+                                const struct kvt_example **second);
 
 #endif

@@ -1,6 +1,5 @@
 #include "dataset/manifest.h"
 
-#include "core/sha256.h"
 #include "dataset/task.h"
 #include "stream/json.h"
 
@@ -135,13 +134,13 @@ static void write_meta(struct kvt_writer *writer, const struct kvt_entry *entry)
 }
 
 void kvt_manifest_entry(const struct kvt_manifest *manifest, const struct kvt_entry *entry,
-                        struct kvt_buffer *out)
+                        char prompt_sha256[KVT_SHA256_HEX], struct kvt_buffer *out)
 {
     const struct kvt_row *row = entry->row;
     const struct kvt_prompt *prompt = entry->prompt;
     struct kvt_buffer text = {0};
     struct kvt_sha256 hash;
-    char prompt_sha256[KVT_SHA256_HEX], id[KVT_ID_SIZE];
+    char id[KVT_ID_SIZE];
     kvt_prompt_write(prompt, &text);
     kvt_sha256_start(&hash);
     kvt_sha256_add(&hash, text.data, text.length);

@@ -6,6 +6,7 @@
 #define KVT_DATASET_MANIFEST_H
 
 #include "core/buffer.h"
+#include "core/sha256.h"
 #include "dataset/bins.h"
 #include "dataset/prompt.h"
 #include "dataset/row.h"
@@ -49,7 +50,8 @@ struct kvt_entry {
     int64_t token_len;
 };
 
+/* Also gives the digest of the prompt: what makes two entries one request. */
 void kvt_manifest_entry(const struct kvt_manifest *manifest, const struct kvt_entry *entry,
-                        struct kvt_buffer *out);
+                        char prompt_sha256[KVT_SHA256_HEX], struct kvt_buffer *out);
 
 #endif
