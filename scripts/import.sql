@@ -247,6 +247,11 @@ INSERT INTO broken SELECT rowid FROM line WHERE json <> '' AND NOT json_valid(js
 
 CREATE TEMP TABLE record AS
 SELECT rowid AS n, json ->> 'kind' AS kind, json AS j FROM line WHERE json <> '';
+-- So is a manifest that a newer release wrote (KVT_MANIFEST_VERSION of src/stream/contract.h).
+SELECT printf('line %d (counted through both files): dataset.manifest_version is %d, and this release reads '
+              || 'versions up to 1: use the release that wrote the manifest', min(n), max(j ->> 'manifest_version'))
+FROM record WHERE kind = 'dataset' AND j ->> 'manifest_version' > 1 HAVING count(*) > 0;
+INSERT INTO broken SELECT n FROM record WHERE kind = 'dataset' AND j ->> 'manifest_version' > 1;
 CREATE INDEX temp.record_by_kind ON record (kind, n);
 DROP TABLE line;
 

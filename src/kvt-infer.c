@@ -21,6 +21,7 @@
 #include "http/progress.h"
 #include "http/watch.h"
 #include "http/window.h"
+#include "stream/contract.h"
 #include "stream/json.h"
 #include "stream/scan.h"
 #include "stream/stage.h"
@@ -545,6 +546,22 @@ static void note_bin(struct infer *infer, const struct kvt_line *line)
         infer->n_expected += strtoul(count.value, NULL, 10);
 }
 
+/* The entries of a newer manifest may mean something else, so this line is never set aside. */
+static void check_manifest(struct infer *infer, const struct kvt_line *line)
+{
+    struct kvt_error error;
+    json_t *dataset = kvt_json_parse(line->data, line->length, NULL, &error);
+    if (!dataset)
+        return; /* copied, as other stages' lines are */
+    int status = kvt_contract_manifest(dataset, &error);
+    json_decref(dataset);
+    if (status == 0)
+        return;
+    drain(infer);
+    fflush(stdout);
+    kvt_die(KVT_DATA, "%s:%zu: %s", line->source, line->number, error.text);
+}
+
 static bool own_meta(const struct kvt_line *line)
 {
     struct kvt_member stage;
@@ -556,6 +573,8 @@ static bool own_meta(const struct kvt_line *line)
 static void take_line(struct infer *infer, const struct kvt_line *line)
 {
     note_bin(infer, line);
+    if (strcmp(line->kind, "dataset") == 0)
+        check_manifest(infer, line);
     if (strcmp(line->kind, "entry") == 0)
         take_entry(infer, line);
     else if (strcmp(line->kind, "experiment") == 0)

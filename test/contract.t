@@ -24,6 +24,9 @@ fails 1 "but not with other edges" kvt-lint <<<"$dataset
 $record
 ${record/\"token_max\":2/\"token_max\":9}"
 like "and it is named" "$(cat "$scratch/.out")" '^stdin:3: bin.bin_id stands on an earlier line too, with other edges: b0$'
+fails 1 "a manifest of a newer version is found" kvt-lint <<<"${dataset/\"manifest_version\":1/\"manifest_version\":2}"
+like "with what to do" "$(cat "$scratch/.out")" '^stdin:1: dataset.manifest_version is 2, and this release reads versions up to 1: use the release that wrote the manifest, or make it anew'
+fails 1 "and one before the first" kvt-lint <<<"${dataset/\"manifest_version\":1/\"manifest_version\":0}"
 fails 1 "a kind that is not first is found" kvt-lint <<<'{"x":1,"kind":"foreign"}'
 fails 1 "a torn line is found" kvt-lint <<<'{"kind":"bin",'
 fails 2 "an unknown option is refused" kvt-lint --sectoins=kv

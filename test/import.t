@@ -116,6 +116,9 @@ is "a manifest gives entries, bins and tokens, and leaves out what was not selec
     "$(jq -c 'select(.kind == "response") | [.entry_id,.bin_idx,.token_len]' "$scratch/joined" | head -n 3 | tr '\n' ' ')" \
     '["em1",2,1624] ["em2",2,2408] ["em4",2,4220] '
 is "its dataset and bins stand in the manifest" "$(grep -cE '"kind":"(bin|dataset)"' "$scratch/joined")" 0
+(echo '{"kind":"dataset","dataset_id":"d","manifest_version":2}'; cat "$scratch/manifest") >"$scratch/newer"
+fails 1 "a manifest of a newer version is refused" kvt-import -f longbench --questions="$scratch/newer" snapkv-64/hotpotqa.jsonl
+like "with what to do" "$(cat "$scratch/.err")" 'newer:1: dataset.manifest_version is 2, and this release reads versions up to 1'
 
 # --- rows that cannot be read -----------------------------------------------------------------------
 (cat snapkv-64/hotpotqa.jsonl; echo '{"answers":["x"]}'; echo '{torn'; echo '{"pred":"x","answers":{}}') >"$scratch/hotpotqa.jsonl"

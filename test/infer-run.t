@@ -69,6 +69,13 @@ is 'identities do not depend on port, concurrency or time-outs' \
     "$(jq -r 'select(.kind=="response").request_id' "$scratch/first" | sha256sum)"
 is 'and are those of the released form' "$(jq -r 'select(.kind=="response").request_id' "$scratch/first" | head -n 1)" \
     "$(printf 'request\0%s\0snapkv\0000.5\0fraction\0000\0a\000127.0.0.1\0\0' "$(printf '%s' '{"model":"recall","messages":[{"role":"user","content":"question 0"}],"max_tokens":128,"temperature":0,"seed":0,"kv_policy":"snapkv","kv_budget":0.5}' | sha256sum | cut -d' ' -f1)" | sha256sum | cut -d' ' -f1)"
+versioned() { printf '{"kind":"dataset","dataset_id":"d","manifest_version":%s}\n' "$1"; }
+{ versioned 1; head -n 1 "$scratch/entries"; versioned 2; sed -n 2p "$scratch/entries"; } >"$scratch/newer"
+for option in --no-meta "--skip-bad=$scratch/aside"; do
+    kvt-infer -c "$settings" -u "$mock/s/honest" --no-meta "$option" "$scratch/newer" >"$scratch/out" 2>"$scratch/err" && code=0 || code=$?
+    is "a manifest of a newer version is refused ($option)" "$code $(jq -r .kind "$scratch/out" | tr '\n' ' ')" '1 dataset run entry response '
+    like 'the message names the line and says what to do' "$(cat "$scratch/err")" 'newer:3: dataset.manifest_version is 2, .*or make it anew from its questions'
+done
 printf '%s\n' '{"kind":"foreign","n":1}' "$(head -n 1 "$scratch/entries")" '{"kind":"foreign","n":2}' "$(sed -n 2p "$scratch/entries")" '{"kind":"meta","stage":"other"}' |
     kvt-infer -c "$settings" -u "$mock/s/honest" --no-meta 2>/dev/null | jq -r .kind | tr '\n' ' ' >"$scratch/kinds"
 is 'other lines stay in their places' "$(cat "$scratch/kinds")" 'foreign run entry response foreign entry response meta '

@@ -130,6 +130,8 @@ fails 1 "a figure of statistics needs statistics" kvt-render plot acc "$scratch/
 like "and names the stage that makes them" "$(cat "$scratch/.err")" 'kvt-stats'
 fails 1 "an empty stream has no report" kvt-render report /dev/null
 fails 1 "nor a manifest" kvt-render manifest /dev/null
+fails 1 "a manifest of a newer version is refused" kvt-render manifest <<<'{"kind":"dataset","dataset_id":"d","manifest_version":2}'
+like "with what to do" "$(cat "$scratch/.err")" 'stdin:1: dataset.manifest_version is 2, and this release reads versions up to 1'
 jq -c 'if .kind == "bin_stats" then .token_min = null | .token_max = null | .token_mean = null else . end' "$stream" |
     kvt-render plot acc >"$scratch/nolength.gp"
 like "without lengths the axis counts bins" "$(cat "$scratch/nolength.gp")" "set xlabel 'length bin'"

@@ -142,6 +142,11 @@ is "takes no context and no prompt away" "$(dump)" "$before"
 ok "--fresh" scripts/import-db --fresh "$database" "$manifest" "$stream"
 is "builds the same" "$(dump)" "$before"
 
+sed '/"kind":"dataset"/s/"manifest_version":1/"manifest_version":2/' "$manifest" >"$folder/newer.jsonl"
+fails 1 "a manifest of a newer version is refused" scripts/import-db "$database" "$folder/newer.jsonl" "$stream"
+like "with what to do" "$(cat "$scratch/.err")" 'dataset.manifest_version is 2, and this release reads versions up to 1: use the release'
+is "and changes nothing" "$(dump)" "$before"
+
 # A request that failed and was asked again: the failure goes.
 jq -c 'if .failure.failure_type == "TIMEOUT" then .failure = null | .error = null | .score.value = 0 | .response.text = "late" else . end' \
     "$stream" >"$folder/retried.jsonl"

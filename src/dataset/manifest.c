@@ -1,6 +1,7 @@
 #include "dataset/manifest.h"
 
 #include "dataset/task.h"
+#include "stream/contract.h"
 #include "stream/json.h"
 
 #include <stdio.h>

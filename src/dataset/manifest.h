@@ -15,7 +15,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-enum { KVT_MANIFEST_VERSION = 1, KVT_ID_SIZE = 17 };
+enum { KVT_ID_SIZE = 17 };
 
 /* The first 16 hexadecimal digits of the SHA-256 of the texts, each ended by a NUL byte. */
 void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_texts);

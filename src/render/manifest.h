@@ -6,7 +6,8 @@
 #include "core/error.h"
 #include "render/results.h"
 
-/* Version of the document's form; readers refuse a larger one. */
+/* Version of the document's form. No program here reads it back: they read the manifest's records,
+ * whose version is KVT_MANIFEST_VERSION. */
 enum { KVT_MANIFEST_FORM = 1 };
 
 /*

@@ -191,6 +191,8 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
         if (results->keep_entries)
             entry_add(results, record);
     } else if (strcmp(kind, "dataset") == 0) {
+        if (kvt_contract_manifest(record, error) != 0)
+            return -1;
         json_array_append(results->datasets, record);
     } else if (strcmp(kind, "bin") == 0) {
         json_array_append(results->bins, record);

@@ -341,6 +341,21 @@ static int check_references(struct kvt_contract_state *state, const json_t *reco
     return 0;
 }
 
+int kvt_contract_manifest(const json_t *dataset, struct kvt_error *error)
+{
+    long long version = kvt_json_integer(dataset, "manifest_version", KVT_MANIFEST_VERSION);
+    if (version >= 1 && version <= KVT_MANIFEST_VERSION)
+        return 0;
+    if (version < 1)
+        return kvt_fail(error, KVT_DATA, "dataset.manifest_version is %lld; the first is 1",
+                        version);
+    return kvt_fail(error, KVT_DATA,
+                    "dataset.manifest_version is %lld, and this release reads versions up to %d: "
+                    "use the release that wrote the manifest, or make it anew from its questions "
+                    "with this release's kvt-bin",
+                    version, KVT_MANIFEST_VERSION);
+}
+
 int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
                        struct kvt_error *error)
 {
@@ -356,7 +371,8 @@ int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_
     else if (strncmp(line, "{\"kind\":", 8) != 0)
         status = kvt_fail(error, KVT_DATA, "kind is not the first member");
     else if (check_members(record, kind, error) != 0 ||
-             check_references(state, record, kind, error) != 0)
+             check_references(state, record, kind, error) != 0 ||
+             (strcmp(kind, "dataset") == 0 && kvt_contract_manifest(record, error) != 0))
         status = -1;
     json_decref(record);
     return status;

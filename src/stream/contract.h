@@ -7,12 +7,17 @@
 
 #include "core/error.h"
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 
 /* dataset.tokenizer.name where nobody counted tokens: lengths are those the rows came with
  * (kvt-import), in whatever unit. */
 #define KVT_OWN_LENGTH "the rows' own length"
+
+/* Version of the records that make a manifest: dataset, bin and entry (dataset.manifest_version).
+ */
+enum { KVT_MANIFEST_VERSION = 1 };
 
 struct kvt_contract_member {
     const char *kind;
@@ -32,6 +37,10 @@ void kvt_contract_end(struct kvt_contract_state *state);
  * Records of kinds the table does not know pass. */
 int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
                        struct kvt_error *error);
+
+/* 0 when a manifest with this dataset record can be read; -1 (KVT_DATA) and what to do about it
+ * when a newer release wrote it. Without the member, as in a record made by hand, it is today's. */
+int kvt_contract_manifest(const json_t *dataset, struct kvt_error *error);
 
 /* "kind<TAB>member<TAB>type" lines. */
 void kvt_contract_print(FILE *out);

@@ -140,7 +140,7 @@ void kvt_import_write_dataset(struct kvt_buffer *out, const struct kvt_import_da
     kvt_member_null(&writer, "sha256");
     kvt_write_end(&writer);
     kvt_member_null(&writer, "template");
-    kvt_member_integer(&writer, "manifest_version", 1);
+    kvt_member_integer(&writer, "manifest_version", KVT_MANIFEST_VERSION);
     kvt_write_end(&writer);
 }
 

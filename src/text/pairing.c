@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/sha256.h"
+#include "stream/contract.h"
 #include "stream/json.h"
 
 #include <math.h>
@@ -148,6 +149,12 @@ int kvt_questions_read(struct kvt_questions *questions, const char *data, size_t
             /* A question's own "kind" says what it asks, so a row is known by what it has. */
             bool entry = strcmp(kvt_json_text(row, "kind", ""), "entry") == 0 &&
                          json_object_get(row, "entry_id");
+            bool dataset = strcmp(kvt_json_text(row, "kind", ""), "dataset") == 0 &&
+                           json_object_get(row, "dataset_id");
+            if (dataset && kvt_contract_manifest(row, error) != 0) {
+                json_decref(row);
+                return kvt_fail_context(error, "%s:%zu", source, number);
+            }
             bool question = json_object_get(row, "input") && json_object_get(row, "answers");
             questions->manifest = questions->manifest || entry;
             if (entry || question) {
