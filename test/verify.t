@@ -19,7 +19,7 @@ mkdir -p "$run/tables" "$run/plots"
 } >"$run/responses.jsonl"
 kvt-score "$run/responses.jsonl" | kvt-stats | kvt-transition >"$run/stream.jsonl"
 render() {
-    for table in bins pairs transitions; do kvt-render table $table "$run/stream.jsonl" >"$run/tables/$table.csv"; done
+    for table in bins pairs outcomes failures transitions runs requests; do kvt-render table $table "$run/stream.jsonl" >"$run/tables/$table.csv"; done
     kvt-render report "$run/stream.jsonl" >"$run/report.md"
     kvt-render summary "$run/stream.jsonl" >"$run/summary.json"
 }
@@ -60,5 +60,11 @@ cp good.jsonl "$run/stream.jsonl"
 truncate -s -1 "$run/tables/bins.csv"
 fails 1 "a table without its last newline" "$root/scripts/verify" "$run"
 like "is named by its end" "$(cat .out)" '^DIFFERS: tables/bins\.csv: the end of its last line$'
+render
+rm "$run/tables/pairs.csv"
+fails 1 "a table that is missing" "$root/scripts/verify" "$run"
+like "is named" "$(cat .out)" '^DIFFERS: tables/pairs\.csv is not there, and summary\.json names it$'
+rm -r "$run/tables"
+fails 1 "so are all of them" "$root/scripts/verify" "$run"
 fails 3 "a run without a report" "$root/scripts/verify" "$scratch"
 done_testing
