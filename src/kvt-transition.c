@@ -6,6 +6,7 @@
  *         dropped.
  * Memory: blocking; about 250 bytes per response, texts are not kept.
  */
+#include "core/buffer.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "stat/next.h"
@@ -52,9 +53,11 @@ struct bin_size {
     size_t n_examples;
 };
 
-/* What --next reads: the responses so far, and how many entries each bin could give. */
+/* What --next reads: the responses so far, how many entries each bin could give, and whose bins
+ * they are. */
 struct planner {
     struct kvt_observations table;
+    json_t *datasets; /* object: what each dataset_id is called */
     struct bin_size *sizes;
     size_t n_sizes, sizes_capacity;
 };
@@ -75,6 +78,70 @@ static int take_bin(struct planner *planner, const struct kvt_line *line, struct
     return 0;
 }
 
+static int take_dataset(struct planner *planner, const struct kvt_line *line,
+                        struct kvt_error *error)
+{
+    json_t *record = kvt_json_parse(line->data, line->length, NULL, error);
+    if (!record)
+        return -1;
+    const char *name = kvt_json_text(record, "task", kvt_json_text(record, "name", "?"));
+    json_object_set_new(planner->datasets, kvt_json_text(record, "dataset_id", ""),
+                        json_string(name));
+    json_decref(record);
+    return 0;
+}
+
+static void add_name(struct kvt_buffer *list, const char *name)
+{
+    kvt_buffer_printf(list, "%s%s", list->length ? ", " : "", name);
+}
+
+/* How many tasks the responses have, and their names as a list. */
+static size_t list_tasks(const struct kvt_observations *table, struct kvt_buffer *list)
+{
+    size_t n = 0;
+    unsigned char *seen = kvt_alloc_zero(table->names.count, 1);
+    for (size_t i = 0; i < table->count; i++) {
+        uint32_t task = table->items[i].task;
+        if (task == KVT_NO_NAME || seen[task]++)
+            continue;
+        add_name(list, kvt_observations_name(table, task));
+        n++;
+    }
+    free(seen);
+    return n;
+}
+
+/* Bins of two data sets have nothing but their numbers in common; a plan over both would be none.
+ */
+static void check_bins(const struct planner *planner)
+{
+    struct kvt_buffer sets = {0}, tasks = {0};
+    const char *id;
+    json_t *name;
+    size_t n_sets = json_object_size(planner->datasets);
+    json_object_foreach(planner->datasets, id, name)
+    {
+        add_name(&sets, json_string_value(name));
+    }
+    if (n_sets > 1)
+        kvt_die(KVT_DATA,
+                "--next: the stream holds %zu data sets (%s), each with bins of its own; give it "
+                "one of them at a time",
+                n_sets, sets.data);
+    size_t n_tasks = list_tasks(&planner->table, &tasks);
+    if (n_tasks > 1 && n_sets == 0)
+        kvt_die(KVT_DATA,
+                "--next: the stream holds %zu tasks (%s), and no dataset line says that they share "
+                "their bins; give it one of them at a time",
+                n_tasks, tasks.data);
+    if (n_tasks > 1)
+        kvt_say("--next: the data set's bins hold %zu tasks (%s), which are planned together",
+                n_tasks, tasks.data);
+    kvt_buffer_free(&sets);
+    kvt_buffer_free(&tasks);
+}
+
 static size_t bin_limit(const struct planner *planner, int bin)
 {
     size_t limit = SIZE_MAX;
@@ -88,6 +155,7 @@ static void print_next(struct planner *planner)
 {
     struct kvt_observations *table = &planner->table;
     kvt_observations_sort(table);
+    check_bins(planner);
     struct kvt_next_glance *glances = kvt_alloc_array(table->count, sizeof *glances);
     size_t n = 0;
     for (size_t i = 0; i < table->count; i++) {
@@ -110,7 +178,7 @@ static void print_next(struct planner *planner)
 /* --next: nothing of the stream is copied; no verdict is looked at. */
 static int plan_next(struct kvt_stage *stage)
 {
-    struct planner planner = {0};
+    struct planner planner = {.datasets = json_object()};
     struct kvt_line line;
     struct kvt_error error;
     while (kvt_stage_next(stage, &line)) {
@@ -119,6 +187,8 @@ static int plan_next(struct kvt_stage *stage)
             status = kvt_observations_response(&planner.table, line.data, line.length, &error);
         else if (strcmp(line.kind, "bin") == 0)
             status = take_bin(&planner, &line, &error);
+        else if (strcmp(line.kind, "dataset") == 0)
+            status = take_dataset(&planner, &line, &error);
         if (status != 0)
             kvt_stage_bad(stage, &line, error.text);
     }
@@ -127,6 +197,7 @@ static int plan_next(struct kvt_stage *stage)
     kvt_stage_close(stage, NULL);
     bool nothing = planner.table.count == 0;
     free(planner.sizes);
+    json_decref(planner.datasets);
     kvt_observations_free(&planner.table);
     if (nothing)
         kvt_die(KVT_DATA, "no response line in the input");

@@ -105,6 +105,16 @@ is "--next hands out what it was given" "$(next zone --n 10 --churn 0.05 | awk '
 is "to bins of five first" "$(next zone --n 3 | awk '{ print ($4 >= 5) }' | sort -u)" 1
 is "it does not look at which budget failed" "$("$world" zone --n 10 | sed 's/"run_id":"d00000-0.5"/"run_id":"T"/; s/"run_id":"d00000-0.2"/"run_id":"d00000-0.5"/; s/"run_id":"T"/"run_id":"d00000-0.2"/' | kvt-transition --next 25)" "$("$world" zone --n 10 | kvt-transition --next 25)"
 is "it stops at the examples there are" "$({ for b in 0 1 2 3 4; do echo "{\"kind\":\"bin\",\"bin_idx\":$b,\"n_examples\":12}"; done; "$world" zone --n 10; } | kvt-transition --next 25 | awk '{ a += $3; m = $4 > m ? $4 : m } END { print a, m }')" "10 12"
+two_tasks() { "$world" zone --n 10 | sed '/"bin_idx":[024]/s/"meta":{[^}]*}/"meta":{"task":"qasper"}/; /"bin_idx":[13]/s/"meta":{[^}]*}/"meta":{"task":"hotpotqa"}/'; }
+set_of() { echo "{\"kind\":\"dataset\",\"dataset_id\":\"$1\",\"name\":\"import\",\"task\":\"$1\"}"; }
+two_tasks >tasks.jsonl
+fails 1 "--next: bins of several data sets are not added up" kvt-transition --next 25 <(set_of qasper; set_of hotpotqa) tasks.jsonl
+is "nothing is planned" "$(cat .out)" ''
+like "and they are named" "$(cat .err)" '^kvt-transition: --next: the stream holds 2 data sets \(qasper, hotpotqa\), each with bins of its own; give it one of them at a time'
+fails 1 "nor are those of tasks that nothing says share them" kvt-transition --next 25 tasks.jsonl
+like "which are named" "$(cat .err)" 'holds 2 tasks \((qasper, hotpotqa|hotpotqa, qasper)\), and no dataset line says that they share'
+is "several tasks in one data set are planned together" "$(kvt-transition --next 25 <(set_of both; set_of both) tasks.jsonl 2>err)" "$(next zone --n 10)"
+like "which is said" "$(cat err)" "the data set's bins hold 2 tasks \\((qasper, hotpotqa|hotpotqa, qasper)\\), which are planned together"
 fails 1 "no response at all" kvt-transition /dev/null
 fails 2 "a delta out of range" bash -c 'kvt-transition --delta=3 zone.jsonl'
 fails 2 "an unknown method" kvt-transition --method=zscor zone.jsonl
