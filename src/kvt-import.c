@@ -29,7 +29,7 @@ static struct kvt_stage_options common;
 static const char *format_name, *task_option, *policy_option, *unit_option, *model_option,
     *exp_option;
 static const char *questions_path, *replicate = "a";
-static double budget_option = NAN;
+static double budget_option = NAN, unnamed_budget = NAN;
 static long n_bins = 1;
 static int dedupe, reference_option;
 
@@ -41,6 +41,8 @@ static const struct kvt_option options[] = {
     {KVT_OPTION_TEXT, 'p', "policy", &policy_option, "P", "eviction policy [the name's]", 0},
     {KVT_OPTION_NUMBER, 'b', "budget", &budget_option, "B",
      "KV budget [the name's; 1 for a full cache]", 0},
+    {KVT_OPTION_NUMBER, 0, "unnamed-budget", &unnamed_budget, "B",
+     "KV budget of runs whose name tells none", 0},
     {KVT_OPTION_TEXT, 0, "budget-unit", &unit_option, "U", "fraction or tokens [fraction up to 1]",
      0},
     {KVT_OPTION_FLAG, 0, "reference", &reference_option, 0,
@@ -174,11 +176,16 @@ static struct kvt_import_run describe(const struct kvt_hints *hints, const char 
         kvt_die(KVT_USAGE, "%s: its name does not tell the policy; give --policy", path);
     bool full = kvt_policy_is_full(run.policy);
     bool named = isnan(budget_option) && hints->has_budget && !(policy_option && full);
-    if (isnan(budget_option) && !named && !full)
-        kvt_die(KVT_USAGE, "%s: its name does not tell the budget; give --budget", path);
-    run.budget = !isnan(budget_option) ? budget_option : named ? hints->budget : 1;
+    double given = isnan(budget_option) ? unnamed_budget : budget_option;
+    if (isnan(given) && !named && !full)
+        kvt_die(KVT_USAGE,
+                "%s: %s; give --budget, or --unnamed-budget where other names tell theirs", path,
+                hints->is_share ? "its capacity of -1 is a share of the prompt that no name tells"
+                                : "its name does not tell the budget");
+    run.budget = named ? hints->budget : full && isnan(budget_option) ? 1 : given;
     if (!(run.budget > 0) || isinf(run.budget))
-        kvt_die(KVT_USAGE, "--budget: %g is not a budget", run.budget);
+        kvt_die(KVT_USAGE, "--%sbudget: %g is not a budget", isnan(budget_option) ? "unnamed-" : "",
+                run.budget);
     run.unit = run.budget <= 1 ? "fraction" : "tokens";
     if (named)
         run.unit = hints->unit;

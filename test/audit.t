@@ -39,6 +39,10 @@ cp -r "$folder/cut-0.2" "$scratch/named/CUT_0.2"
 ok "folders named in other ways" scripts/audit --bins=2 "$scratch/named"
 like "have their published means too" "$(line 'narrativeqa | cut-0.2')" '\| 50.25 \| reproduced \|'
 like "the full cache as well" "$(line 'narrativeqa | full')" '\| 100.00 \| reproduced \|'
+fails 1 "KVCache-Factory's capacity of -1 is no budget" scripts/audit --format=kvcache-factory examples/published/kvcache-factory
+like "with the remedy" "$(cat "$scratch/.err")" 'H2O.json: its capacity of -1 is a share of the prompt .* give --budget, or --unnamed-budget'
+ok "which is given" scripts/audit --format=kvcache-factory --unnamed-budget=0.2 examples/published/kvcache-factory
+is "to the run that lacks it" "$(grep -E '^\| recall' "$table" | cut -d'|' -f2-4)" $' recall | full | 200 \n recall | h2o-0.2 | 200 '
 fails 2 "no folder" scripts/audit
 fails 3 "a folder that is not there" scripts/audit "$scratch/none"
 mkdir "$scratch/empty"

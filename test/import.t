@@ -193,6 +193,12 @@ is "under h2o at a fifth" "$(tail -n 1 <<<"$expected")" '["h2o",0.2,"fraction"]'
 is "kvpress: the same" "$(means -f kvpress $press)" "$expected"
 is "lm-eval: the same" "$(means -f lm-eval lm-eval/h2o-0.2/*.jsonl)" "$expected"
 is "kvcache-factory: the same" "$(means -f kvcache-factory -b 0.2 kvcache-factory/recall_-1/recall/H2O.json)" "$expected"
+fails 2 "its -1 is a share that no name tells" kvt-import -f kvcache-factory kvcache-factory/recall_-1/recall/{FullKV,H2O}.json
+like "which is said, with the remedy" "$(cat "$scratch/.err")" 'H2O.json: its capacity of -1 is a share of the prompt that no name tells; give --budget, or --unnamed-budget'
+is "--unnamed-budget: what names tell stays, and a full cache is full" \
+    "$(kvt-import -f kvcache-factory --unnamed-budget=0.2 kvcache-factory/recall_-1/recall/{FullKV,H2O}.json "$root/test/golden/import/tiny-model_64/hotpotqa/SnapKV.json" 2>/dev/null |
+    jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.reference]' | paste -sd' ')" \
+    '["fullkv",1,"fraction",true] ["h2o",0.2,"fraction",false] ["snapkv",64,"tokens",false]'
 is "ruler: the same" "$(means -f ruler ruler/h2o-0.2/*/pred/recall.jsonl)" "$expected"
 ok "questions give LongBench's rows their ids" kvt-import -f longbench --questions=../recall/recall.jsonl longbench/h2o-0.2/recall.jsonl
 is "and their clusters" "$(jq -r 'select(.kind == "response") | .cluster' "$scratch/.out" | sort -u | wc -l)" 40

@@ -39,6 +39,7 @@ void kvt_predictions_free(struct kvt_predictions *predictions);
 struct kvt_hints {
     char *policy, *model, *task;
     bool has_budget;
+    bool is_share; /* the budget is a share of the prompt, but the name does not say which */
     double budget;
     const char *unit;           /* "fraction" or "tokens" */
     const char *compress_after; /* or NULL */

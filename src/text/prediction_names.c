@@ -273,6 +273,7 @@ void kvt_names_kvcache_factory(const char *path, const char *settings, struct kv
         keep(&hints->model, name, cut - 1, false);
         if (read_number(name + cut, length - cut, &number))
             set_budget(hints, number);
+        hints->is_share = length - cut == 2 && memcmp(name + cut, "-1", 2) == 0;
     }
     name = stem_of(path, &length);
     if (name)

@@ -12,7 +12,8 @@ void kvt_names_longbench(const char *path, const char *settings, struct kvt_hint
 void kvt_names_kvpress(const char *path, const char *settings, struct kvt_hints *hints);
 /* RUN/samples_TASK_2024-06-01T10-00-00.000000.jsonl, RUN as for longbench */
 void kvt_names_lm_eval(const char *path, const char *settings, struct kvt_hints *hints);
-/* MODEL_CAPACITY/TASK/METHOD.json, MODEL_CAPACITY/LENGTH/TASK/METHOD.json */
+/* MODEL_CAPACITY/TASK/METHOD.json, MODEL_CAPACITY/LENGTH/TASK/METHOD.json. The capacity is -1 where
+ * it was given as a ratio of the prompt, and for a full cache. */
 void kvt_names_kvcache_factory(const char *path, const char *settings, struct kvt_hints *hints);
 /* RUN/LENGTH/pred/TASK.jsonl */
 void kvt_names_ruler(const char *path, const char *settings, struct kvt_hints *hints);
