@@ -364,7 +364,7 @@ static void summary(struct infer *infer)
 static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error)
 {
     struct kvt_error ignored;
-    kvt_progress_clear(&infer->progress);
+    kvt_status_clear();
     kvt_window_finish(&infer->window, &ignored);
     fflush(stdout);
     kvt_die_error(error);
@@ -377,7 +377,6 @@ static _Noreturn void wind_down(struct infer *infer)
     if (infer->open && infer->client) {
         size_t left = kvt_client_hold(infer->client);
         size_t flying = kvt_client_flying(infer->client);
-        kvt_progress_clear(&infer->progress);
         if (flying)
             kvt_say("interrupted: waiting for %zu answers under way (again to stop at once)",
                     flying);

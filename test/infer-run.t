@@ -663,6 +663,10 @@ if command script -qec true /dev/null >/dev/null 2>&1; then
     entries 6 >"$scratch/six"
     command script -qec "kvt-infer -c '$settings' -u '$mock/s/slow' '$scratch/six' >/dev/null" /dev/null >"$scratch/tty" 2>&1
     like 'progress on a terminal' "$(tr '\r' '\n' <"$scratch/tty")" 'kvt-infer:  full [0-9]+/6 +[0-9.]+/s, [0-9]+ s left'
+    echo 'json 503 {"error":{"code":503,"message":"Loading model"}}' >"$scripts/tty-load.5"
+    cp "$scripts/slow" "$scripts/tty-load"
+    command script -qec "kvt-infer -c '$settings' -u '$mock/s/tty-load' '$scratch/six' >/dev/null" /dev/null >"$scratch/tty" 2>&1
+    is 'a message takes its place' "$(tr '\r' '\n' <"$scratch/tty" | grep -c $'^\033\\[Kkvt-infer: http.*tty-load is loading its model')" 1
 else
     skip 'progress on a terminal' 'no script(1), or no pseudo-terminals'
 fi

@@ -415,6 +415,29 @@ END
 scenario loading "[$good, .telemetry.attempts, .telemetry.wait_s >= 0.015]" '["loaded","stop",null,3,true]' <<'END'
 json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}
 END
+# a model that loads is waited for: neither attempts nor the deadline count
+loading='json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}'
+jq '.engine.request += {deadline_s: 0.5, max_attempts: 2}' "$settings" >"$scratch/loading.json"
+for k in $(seq 8); do echo "$loading" >"$scripts/load-long.$k"; done
+scenario load-long "[$good, .telemetry.attempts, .telemetry.wait_s >= 0.75]" '["loaded","stop",null,9,true]' -c "$scratch/loading.json" <<'END'
+head 200
+token loaded
+finish stop
+END
+is 'it is said at the beginning and at the end' "$(grep -c "load-long is loading its model; it is waited for, up to 600 s (engine.request.load_wait_s)" "$scratch/messages") $(grep -Ec 'load-long has loaded its model, after [0-9.]+ s' "$scratch/messages")" '1 1'
+script load-crowd <<'END'
+head 200
+token loaded
+finish stop
+END
+for k in $(seq 8); do echo "$loading" >"$scripts/load-crowd.$k"; done
+for i in $(seq 20); do sed "s/\"e\"/\"e$i\"/; s/hello/hello $i/" "$entry"; done >"$scratch/crowd"
+kvt-infer -c "$scratch/loading.json" -u "$mock/s/load-crowd" --concurrency=4 "$scratch/crowd" >"$scratch/stream" 2>"$scratch/messages"
+is 'one request is asked again for all' "$(asked load-crowd) $(jq -r 'select(.kind == "response") | .response.text' "$scratch/stream" | uniq -c | tr -s ' ')" '28  20 loaded'
+jq '.engine.request.load_wait_s = 0.4' "$settings" >"$scratch/loading.json"
+stops load-for-ever 'load-for-ever is still loading its model after 0.4 s \(engine.request.load_wait_s\). Once it answers, the same command goes on' -c "$scratch/loading.json" <<<"$loading"
+jq '.engine.request.load_wait_s = 0' "$settings" >"$scratch/loading.json"
+scenario load-not-waited "$lost" '["ENGINE_ERROR",503,true,3]' -c "$scratch/loading.json" <<<"$loading"
 retry_ok() {
     script "$1.2" <<'END'
 head 200

@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char *program_name = "kvt";
+static int status_drawn;
 
 int kvt_fail(struct kvt_error *error, enum kvt_exit code, const char *format, ...)
 {
@@ -48,8 +49,25 @@ const char *kvt_program(void)
     return program_name;
 }
 
+void kvt_status_draw(const char *text)
+{
+    fprintf(stderr, "\r\033[K%s:%s", program_name, text);
+    fflush(stderr);
+    status_drawn = 1;
+}
+
+void kvt_status_clear(void)
+{
+    if (!status_drawn)
+        return;
+    status_drawn = 0;
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
 static void say(const char *format, va_list arguments)
 {
+    kvt_status_clear();
     /* One write per message, so that lines of several stages do not mix. */
     char line[2048];
     int head = snprintf(line, sizeof line - 1, "%s: ", program_name);

@@ -41,6 +41,13 @@ int kvt_fail_context(struct kvt_error *error, const char *format, ...) KVT_PRINT
 void kvt_set_program(const char *argv0);
 const char *kvt_program(void);
 
+/*
+ * The status line of a terminal: "kvt-infer: text" without a line end, in place of the one before.
+ * Messages erase it first. Of one thread, the one that says things.
+ */
+void kvt_status_draw(const char *text);
+void kvt_status_clear(void);
+
 /* One line on stderr: "kvt-score: ...". */
 void kvt_say(const char *format, ...) KVT_PRINTF(1, 2);
 

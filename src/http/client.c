@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "http/attempt.h"
+#include "http/loading.h"
 #include "stream/json.h"
 
 #include <math.h>
@@ -16,8 +17,9 @@ static const double DONE_GRACE_S = 0.5;
 struct endpoint {
     const struct kvt_url *url;
     size_t flying;
-    bool alive;                        /* an HTTP answer of some kind has come */
-    bool answered;                     /* and one that shows that it takes our requests */
+    bool alive;    /* an HTTP answer of some kind has come */
+    bool answered; /* and one that shows that it takes our requests */
+    struct kvt_loading loading;
     struct kvt_exchange *first, *last; /* queued, waiting and flying, in order of submission */
 };
 
@@ -53,6 +55,7 @@ int kvt_client_read_options(struct kvt_client_options *options, const json_t *tr
                   {"engine.request.deadline_s", 0.001},
                   {"engine.request.backoff_s", 0},
                   {"engine.request.backoff_max_s", 0},
+                  {"engine.request.load_wait_s", 0},
                   {"engine.concurrency", 1},
                   {"engine.rpm", 0}};
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
@@ -71,6 +74,7 @@ int kvt_client_read_options(struct kvt_client_options *options, const json_t *tr
                   .backoff_s = kvt_json_number(tree, "engine.request.backoff_s", 0.5),
                   .backoff_max_s = kvt_json_number(tree, "engine.request.backoff_max_s", 30),
                   .seed = (uint64_t)kvt_json_integer(tree, "seed", 1)},
+        .load_wait_s = kvt_json_number(tree, "engine.request.load_wait_s", 600),
         .concurrency = (size_t)kvt_json_integer(tree, "engine.concurrency", 1),
         .rpm = kvt_json_number(tree, "engine.rpm", 0),
         .api_key = key && *key ? key : NULL,
@@ -263,6 +267,11 @@ static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *ex
             "%s cannot be reached: %s. Start the server, or name another with --base-url; the same "
             "command then goes on from its journal",
             where, failure->message);
+    else if (failure->loading && last && client->options.load_wait_s > 0)
+        stop(client,
+             "%s is still loading its model after %g s (engine.request.load_wait_s). Once it "
+             "answers, the same command goes on from its journal",
+             where, client->options.load_wait_s);
     else if (exchange->transfer.verify_failed)
         stop(client, "%s: the certificate is not trusted: %s. Name its authority with --cacert",
              where, failure->message);
@@ -321,6 +330,30 @@ static bool plan_retry(struct kvt_client *client, struct kvt_exchange *exchange,
     return true;
 }
 
+/* The same for a server that loads its model: neither attempts nor the deadline count until it has.
+ */
+static bool plan_load_wait(struct kvt_client *client, struct kvt_exchange *exchange, double now)
+{
+    struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
+    double asked = asked_wait(exchange), most = client->options.retry.backoff_max_s;
+    double due =
+        kvt_loading_wait(&endpoint->loading, endpoint->url->base, client->options.load_wait_s,
+                         asked > most ? most : asked, now); /* NAN stays */
+    if (isnan(due))
+        return false;
+    exchange->tries = 0;
+    exchange->state = KVT_WAITING;
+    exchange->waiting_since = now;
+    exchange->due = due;
+    return true;
+}
+
+static bool plan_again(struct kvt_client *client, struct kvt_exchange *exchange, double now)
+{
+    bool loading = exchange->failure.loading && client->options.load_wait_s > 0;
+    return loading ? plan_load_wait(client, exchange, now) : plan_retry(client, exchange, now);
+}
+
 static void settle(struct kvt_exchange *exchange)
 {
     struct kvt_client *client = exchange->client;
@@ -340,13 +373,15 @@ static void settle(struct kvt_exchange *exchange)
         client->options.after(exchange, client->options.hook_context);
     kvt_attempt_judge(exchange);
     kvt_failure_redact(&exchange->failure, client->options.api_key);
+    if (transfer->status > 0 && !exchange->failure.loading)
+        kvt_loading_end(&endpoint->loading, endpoint->url->base, kvt_clock_monotonic());
     if (!exchange->failure.type) {
         endpoint->answered = true;
         finish_exchange(client, exchange);
         return;
     }
     double now = kvt_clock_monotonic();
-    bool again = !client->held && plan_retry(client, exchange, now);
+    bool again = !client->held && plan_again(client, exchange, now);
     if (stops_stage(client, exchange, !again) || again)
         return;
     /* A server that answers with a refusal is there all the same. */
@@ -392,7 +427,13 @@ static double send_ready(struct kvt_client *client, double now)
     double spacing = client->options.rpm > 0 ? 60 / client->options.rpm : 0;
     for (size_t i = 0; i < client->n_endpoints; i++) {
         struct endpoint *endpoint = &client->endpoints[i];
-        while (endpoint->flying < client->options.concurrency) {
+        /* One request is enough to see that the model is loaded. */
+        size_t most = endpoint->loading.since > 0 ? 1 : client->options.concurrency;
+        while (endpoint->flying < most) {
+            if (endpoint->loading.due > now) {
+                due = fmin(due, endpoint->loading.due);
+                break;
+            }
             struct kvt_exchange *exchange = next_to_send(endpoint, now, &due);
             if (!exchange)
                 break;

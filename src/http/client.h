@@ -28,6 +28,8 @@ struct kvt_observed {
 
 struct kvt_client_options {
     struct kvt_retry_policy retry;
+    double
+        load_wait_s; /* how long a server that loads its model is waited for; 0: as any failure */
     size_t concurrency; /* per endpoint */
     double rpm;         /* requests per minute over all endpoints; 0: no limit */
     const char *api_key;
@@ -86,8 +88,8 @@ void kvt_client_submit_next(struct kvt_client *client, struct kvt_exchange *exch
 /*
  * Sends what may be sent, moves bytes, and calls `done` for what ended; waits up to `wait` seconds.
  * `extra` is a descriptor whose readability ends the wait, or -1. Returns -1 with *error set when
- * the stage must stop: the server cannot be reached, refuses the key, lacks the path, or rejects a
- * kv_ field. The exchange concerned then gets no `done`.
+ * the stage must stop: the server cannot be reached, is still loading after load_wait_s, refuses
+ * the key, lacks the path, or rejects a kv_ field. The exchange concerned then gets no `done`.
  */
 int kvt_client_step(struct kvt_client *client, double wait, int extra, struct kvt_error *error);
 /* Ends the wait of kvt_client_step; any thread may call it. `client` is a struct kvt_client *. */

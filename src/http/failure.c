@@ -82,6 +82,15 @@ static bool is_spent(const char *text)
     return says_any(text, words);
 }
 
+/* Not there yet, but soon; of other 503s nobody knows. */
+static bool is_loading(const char *text)
+{
+    static const char *const words[] = {"loading model",     /* llama.cpp */
+                                        "currently loading", /* Hugging Face's inference API */
+                                        NULL};
+    return says_any(text, words);
+}
+
 /* Copies text to the failure: control bytes and runs of white space become one space. */
 static void set_message(struct kvt_failure *failure, const char *text, size_t length)
 {
@@ -157,6 +166,7 @@ static void classify(struct kvt_failure *failure, long status, const char *text)
     }
     failure->type = KVT_ENGINE_ERROR;
     /* An error inside a 200 is the engine giving up on this request; asking again may help. */
+    failure->loading = status == 503 && is_loading(text);
     failure->retryable = kvt_status_retryable(status) || (status >= 200 && status < 300);
     if (status == 400 || status == 422)
         find_field(failure, text);

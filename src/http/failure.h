@@ -26,6 +26,7 @@ struct kvt_failure {
     char message[KVT_FAILURE_TEXT];
     bool retryable;
     bool unreachable; /* no connection could be made */
+    bool loading;     /* the server is there and loads its model: it will answer later */
     bool spent;       /* the account is: no request will be answered until it is filled */
     char field[64];   /* the kv_ field a 400 or 422 complains of, else "" */
 };

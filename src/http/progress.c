@@ -73,27 +73,15 @@ void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *gri
     kvt_tally_failures(tally, &failures);
     if (failures.length)
         kvt_buffer_printf(&line, "  failed: %s", failures.data);
-    fprintf(stderr, "\r\033[K%s:%s", kvt_program(), kvt_buffer_string(&line));
-    fflush(stderr);
-    progress->drawn = true;
+    kvt_status_draw(kvt_buffer_string(&line));
     kvt_buffer_free(&line);
     kvt_buffer_free(&failures);
-}
-
-void kvt_progress_clear(struct kvt_progress *progress)
-{
-    if (progress->drawn) {
-        fputs("\r\033[K", stderr);
-        fflush(stderr);
-    }
-    progress->drawn = false;
 }
 
 void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *grid,
                           const struct kvt_tally *tally, size_t entries)
 {
     struct kvt_buffer line = {0}, failures = {0};
-    kvt_progress_clear(progress);
     size_t sampled = 0, repeated = 0;
     for (size_t i = 0; i < grid->n_runs; i++) {
         sampled += grid->runs[i].sample > 0;

@@ -11,15 +11,12 @@
 struct kvt_progress {
     bool on;
     double start, next;
-    bool drawn;
 };
 
 void kvt_progress_open(struct kvt_progress *progress);
 /* Redraws at most five times a second. `entries`: how many there are in all, as far as is known. */
 void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *grid,
                        const struct kvt_tally *tally, size_t entries);
-/* Removes the line. */
-void kvt_progress_clear(struct kvt_progress *progress);
 /* The last line: what was asked, replayed, failed, flagged. */
 void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *grid,
                           const struct kvt_tally *tally, size_t entries);

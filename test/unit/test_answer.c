@@ -286,6 +286,7 @@ static void test_documents(void)
         "{\"error\":{\"message\":\"Loading model\",\"type\":\"unavailable_error\",\"code\":503}}");
     is_text(failure_type(), "ENGINE_ERROR", "an error inside a 200");
     ok(completion.failure.retryable && completion.failure.status == 503, "asked again by its code");
+    ok(completion.failure.loading, "which says what it is waiting for");
     document("{\"object\":\"list\",\"data\":[]}");
     is_text(failure_type(), "ENGINE_ERROR", "JSON without choices");
     document("<html>hello</html>");
@@ -324,6 +325,14 @@ static void test_errors(void)
     is_text(failure.message, "502 Bad Gateway nginx", "a proxy's page");
     from_body(503, "");
     is_text(failure.message, "HTTP status 503 without a message", "nothing");
+    ok(!failure.loading, "does not say that a model is loaded");
+    from_body(503, "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":"
+                   "\"unavailable_error\"}}");
+    ok(failure.loading && failure.retryable, "llama.cpp does");
+    from_body(503, "{\"error\":\"Model m is currently loading\",\"estimated_time\":20.0}");
+    ok(failure.loading, "and Hugging Face's inference API");
+    from_body(500, "{\"error\":{\"message\":\"error loading model\"}}");
+    ok(!failure.loading, "a model that cannot be loaded is another matter");
     is_text(from_body(429, "{\"error\":{\"message\":\"slow down\"}}"), "RATE_LIMITED", "429");
     ok(failure.retryable, "is asked again");
     from_body(
