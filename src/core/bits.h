@@ -1,6 +1,6 @@
 /*
  * core/bits.h: bits of 64-bit words, and blocks of 64 bytes as such words: bit i says something of
- * byte i.
+ * byte i. The same in pieces of 16 bytes.
  */
 #ifndef KVT_CORE_BITS_H
 #define KVT_CORE_BITS_H
@@ -47,44 +47,103 @@ static inline unsigned kvt_bits_count(uint64_t word)
     return (unsigned)(word * 0x0101010101010101u >> 56);
 }
 
-#if !defined(__SSE2__)
-/* Eight bytes, the first one lowest. */
-static inline uint64_t kvt_block_word(const char *bytes)
+/* Sixteen bytes; what is asked of them comes as the low sixteen bits of a word. */
+enum { KVT_PIECE = 16 };
+
+#if defined(__SSE2__)
+typedef __m128i kvt_piece;
+
+static inline kvt_piece kvt_piece_load(const char *bytes)
 {
-    uint64_t word = 0;
-    for (unsigned i = 0; i < 8; i++)
-        word |= (uint64_t)(unsigned char)bytes[i] << 8 * i;
-    return word;
+    return _mm_loadu_si128((const __m128i *)(const void *)bytes);
 }
 
-/* The top bits of the eight bytes, as the low eight bits; the other bits are 0. */
-static inline uint64_t kvt_block_tops(uint64_t word)
+/* The bytes that are in first..last, both included, of ASCII. */
+static inline uint64_t kvt_piece_between(kvt_piece piece, char first, char last)
 {
-    return (word >> 7) * 0x0102040810204080u >> 56;
+    const kvt_piece offset = _mm_sub_epi8(piece, _mm_set1_epi8(first));
+    const kvt_piece width = _mm_set1_epi8((char)(last - first));
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(offset, width), offset));
 }
+
+/* The bytes that are this one, of ASCII. */
+static inline uint64_t kvt_piece_equal(kvt_piece piece, char byte)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, _mm_set1_epi8(byte)));
+}
+
+/* With bit 5 of every byte set, which makes capitals small. */
+static inline kvt_piece kvt_piece_fold(kvt_piece piece)
+{
+    return _mm_or_si128(piece, _mm_set1_epi8(0x20));
+}
+
+static inline void kvt_piece_store(char *bytes, kvt_piece piece)
+{
+    _mm_storeu_si128((__m128i *)(void *)bytes, piece);
+}
+#else
+typedef struct {
+    uint64_t words[2]; /* eight bytes each, the first one lowest */
+} kvt_piece;
+
+static inline kvt_piece kvt_piece_load(const char *bytes)
+{
+    kvt_piece piece = {{0, 0}};
+    for (unsigned i = 0; i < KVT_PIECE; i++)
+        piece.words[i / 8] |= (uint64_t)(unsigned char)bytes[i] << i % 8 * 8;
+    return piece;
+}
+
+/* The bytes that are in first..last, both included, of ASCII. */
+static inline uint64_t kvt_piece_between(kvt_piece piece, char first, char last)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t word = piece.words[i], low = word & ~tops;
+        const uint64_t from_first = low + ones * (uint64_t)(0x80 - first);
+        const uint64_t beyond_last = low + ones * (uint64_t)(0x7f - last);
+        const uint64_t inside = from_first & ~beyond_last & ~word & tops;
+        bits |= ((inside >> 7) * 0x0102040810204080u >> 56) << 8 * i; /* the top bits, together */
+    }
+    return bits;
+}
+
+/* The bytes that are this one, of ASCII. */
+static inline uint64_t kvt_piece_equal(kvt_piece piece, char byte)
+{
+    return kvt_piece_between(piece, byte, byte);
+}
+
+/* With bit 5 of every byte set, which makes capitals small. */
+static inline kvt_piece kvt_piece_fold(kvt_piece piece)
+{
+    for (unsigned i = 0; i < 2; i++)
+        piece.words[i] |= 0x2020202020202020u;
+    return piece;
+}
+
+static inline void kvt_piece_store(char *bytes, kvt_piece piece)
+{
+    for (unsigned i = 0; i < KVT_PIECE; i++)
+        bytes[i] = (char)(piece.words[i / 8] >> i % 8 * 8);
+}
+#endif
+
+#if defined(__GNUC__)
+#define KVT_UNROLL _Pragma("GCC unroll 4")
+#else
+#define KVT_UNROLL
 #endif
 
 /* The bytes of the block that are in first..last, both included, of ASCII. */
 static inline uint64_t kvt_block_between(const char block[KVT_BLOCK], char first, char last)
 {
     uint64_t bits = 0;
-#if defined(__SSE2__)
-    const __m128i low = _mm_set1_epi8(first), width = _mm_set1_epi8((char)(last - first));
-    for (unsigned at = 0; at < KVT_BLOCK; at += 16) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + at));
-        const __m128i offset = _mm_sub_epi8(bytes, low);
-        const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(offset, width), offset);
-        bits |= (uint64_t)(unsigned)_mm_movemask_epi8(inside) << at;
-    }
-#else
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    for (unsigned at = 0; at < KVT_BLOCK; at += 8) {
-        const uint64_t word = kvt_block_word(block + at), low = word & ~tops;
-        const uint64_t from_first = low + ones * (uint64_t)(0x80 - first);
-        const uint64_t beyond_last = low + ones * (uint64_t)(0x7f - last);
-        bits |= kvt_block_tops(from_first & ~beyond_last & ~word & tops) << at;
-    }
-#endif
+    KVT_UNROLL
+    for (unsigned at = 0; at < KVT_BLOCK; at += KVT_PIECE)
+        bits |= kvt_piece_between(kvt_piece_load(block + at), first, last) << at;
     return bits;
 }
 
@@ -92,15 +151,9 @@ static inline uint64_t kvt_block_between(const char block[KVT_BLOCK], char first
 static inline uint64_t kvt_block_equal(const char block[KVT_BLOCK], char byte)
 {
     uint64_t bits = 0;
-#if defined(__SSE2__)
-    const __m128i all = _mm_set1_epi8(byte);
-    for (unsigned at = 0; at < KVT_BLOCK; at += 16) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + at));
-        bits |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, all)) << at;
-    }
-#else
-    bits = kvt_block_between(block, byte, byte);
-#endif
+    KVT_UNROLL
+    for (unsigned at = 0; at < KVT_BLOCK; at += KVT_PIECE)
+        bits |= kvt_piece_equal(kvt_piece_load(block + at), byte) << at;
     return bits;
 }
 
@@ -109,16 +162,9 @@ static inline uint64_t kvt_block_equal(const char block[KVT_BLOCK], char byte)
 static inline uint64_t kvt_block_equal_folded(const char block[KVT_BLOCK], char byte)
 {
     uint64_t bits = 0;
-#if defined(__SSE2__)
-    const __m128i all = _mm_set1_epi8(byte), fold = _mm_set1_epi8(0x20);
-    for (unsigned at = 0; at < KVT_BLOCK; at += 16) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + at));
-        const __m128i same = _mm_cmpeq_epi8(_mm_or_si128(bytes, fold), all);
-        bits |= (uint64_t)(unsigned)_mm_movemask_epi8(same) << at;
-    }
-#else
-    bits = kvt_block_equal(block, byte) | kvt_block_equal(block, (char)(byte & ~0x20));
-#endif
+    KVT_UNROLL
+    for (unsigned at = 0; at < KVT_BLOCK; at += KVT_PIECE)
+        bits |= kvt_piece_equal(kvt_piece_fold(kvt_piece_load(block + at)), byte) << at;
     return bits;
 }
 

@@ -7,25 +7,47 @@
 
 static const char *skip_space(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+    while (at < end && *at <= ' ' && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
         at++;
     return at;
 }
 
-/* Returns the byte after the closing quote of the string that starts at `at`, or NULL. */
-static const char *skip_string(const char *at, const char *end)
+/* The byte after the next quote that no backslash escapes, or NULL. `escaped` (may be NULL) becomes
+ * true if a backslash stands before it. */
+static const char *end_string(const char *at, const char *end, bool *escaped)
 {
-    for (at++; at < end; at++) {
+    for (const char *start = at; at < end; at++) {
         at = memchr(at, '"', (size_t)(end - at));
         if (!at)
             return NULL;
-        size_t backslashes = 0;
-        while (at[-1 - (long)backslashes] == '\\')
-            backslashes++; /* stops at the opening quote at the latest */
-        if (backslashes % 2 == 0)
-            return at + 1;
+        const char *before = at;
+        while (before > start && before[-1] == '\\')
+            before--;
+        if ((at - before) % 2 != 0)
+            continue;
+        if (escaped && memchr(start, '\\', (size_t)(at - start)))
+            *escaped = true;
+        return at + 1;
     }
     return NULL;
+}
+
+/* The same for the string that starts at `at`. Keys and most values end in the first piece. */
+static inline const char *skip_string(const char *at, const char *end, bool *escaped)
+{
+    at++;
+    if (end - at >= KVT_PIECE) {
+        const kvt_piece piece = kvt_piece_load(at);
+        const uint64_t stops = kvt_piece_equal(piece, '"') | kvt_piece_equal(piece, '\\');
+        if (stops && at[kvt_bits_lowest(stops)] == '"')
+            return at + kvt_bits_lowest(stops) + 1;
+    }
+    return end_string(at, end, escaped);
+}
+
+const char *kvt_scan_string(const char *at, const char *end)
+{
+    return skip_string(at, end, NULL);
 }
 
 /* Where a block of 64 bytes has what matters to nesting; bit i is byte i. */
@@ -70,9 +92,12 @@ static uint64_t escaped_bytes(uint64_t backslashes, unsigned *carry)
 /* Each bit: whether an odd number of bits up to it, itself included, is set. */
 static uint64_t odd_so_far(uint64_t bits)
 {
-    for (unsigned step = 1; step < KVT_BLOCK; step *= 2)
-        bits ^= bits << step;
-    return bits;
+    bits ^= bits << 1;
+    bits ^= bits << 2;
+    bits ^= bits << 4;
+    bits ^= bits << 8;
+    bits ^= bits << 16;
+    return bits ^ bits << 32;
 }
 
 /* Whether the bracket that was opened first closes in this block; *place is where. */
@@ -126,18 +151,22 @@ static const char *skip_nested(const char *at, const char *end)
     return closes_in(&marks, &from, &place) ? at + place + 1 : NULL;
 }
 
+/* The bytes that end a number, true, false or null, rightly or wrongly. */
+static const bool ends_scalar[256] = {
+    ['\0'] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [' '] = true, [','] = true,
+    [']'] = true,  ['}'] = true,  ['"'] = true,  ['['] = true,  ['{'] = true, [':'] = true};
+
 /* Returns the byte after the value that starts at `at`, or NULL. */
 static const char *skip_value(const char *at, const char *end)
 {
     if (at >= end)
         return NULL;
     if (*at == '"')
-        return skip_string(at, end);
+        return skip_string(at, end, NULL);
     if (*at == '{' || *at == '[')
         return skip_nested(at, end);
     const char *start = at;
-    while (at < end && *at && *at != ',' && *at != '}' && *at != ']' && *at != ' ' && *at != '\t' &&
-           *at != '\r' && *at != '\n')
+    while (at < end && !ends_scalar[(unsigned char)*at])
         at++;
     return at > start ? at : NULL;
 }
@@ -152,7 +181,7 @@ void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length)
         scan->at++;
 }
 
-bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
+bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
 {
     if (scan->bad || scan->close)
         return false;
@@ -160,7 +189,7 @@ bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
     const char *at = skip_space(scan->at, end);
     if (at < end && *at == '}') {
         scan->close = at;
-        scan->bad = skip_space(at + 1, end) != end;
+        scan->bad = !scan->inner && skip_space(at + 1, end) != end;
         return false;
     }
     scan->bad = true; /* until the whole member was seen */
@@ -173,7 +202,8 @@ bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
     if (at >= end || *at != '"')
         return false;
     member->start = at;
-    const char *after = skip_string(at, end);
+    member->escaped = false;
+    const char *after = skip_string(at, end, &member->escaped);
     if (!after)
         return false;
     member->key = at + 1;
@@ -181,15 +211,44 @@ bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
     at = skip_space(after, end);
     if (at >= end || *at != ':')
         return false;
-    at = skip_space(at + 1, end);
-    after = skip_value(at, end);
-    if (!after)
-        return false;
-    member->value = at;
-    member->value_length = (size_t)(after - at);
-    scan->at = after;
+    member->value = skip_space(at + 1, end);
+    member->value_length = 0;
+    return member->value < end;
+}
+
+void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *member, size_t length)
+{
+    member->value_length = length;
+    scan->at = member->value + length;
     scan->bad = false;
+}
+
+bool kvt_scan_skip(struct kvt_scan *scan, struct kvt_member *member)
+{
+    const char *after = skip_value(member->value, scan->end);
+    if (after)
+        kvt_scan_pass(scan, member, (size_t)(after - member->value));
+    return after != NULL;
+}
+
+void kvt_scan_enter(const struct kvt_scan *scan, const struct kvt_member *member,
+                    struct kvt_scan *inner)
+{
+    kvt_scan_start(inner, member->value, (size_t)(scan->end - member->value));
+    inner->inner = true;
+}
+
+bool kvt_scan_leave(struct kvt_scan *scan, struct kvt_member *member, const struct kvt_scan *inner)
+{
+    if (inner->bad || !inner->close)
+        return false;
+    kvt_scan_pass(scan, member, (size_t)(inner->close + 1 - member->value));
     return true;
+}
+
+bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member)
+{
+    return kvt_scan_key(scan, member) && kvt_scan_skip(scan, member);
 }
 
 static bool named(const struct kvt_member *member, const char *key)

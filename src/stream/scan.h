@@ -16,13 +16,14 @@ struct kvt_member {
     const char *value; /* first byte of the value */
     size_t value_length;
     const char *start; /* the key's opening quote */
+    bool escaped;      /* there are escapes in the key */
 };
 
 /*
  * Visits the top-level members of an object line in order. Zero-initialise `at` with the line
  * start: struct kvt_scan scan; kvt_scan_start(&scan, line, length); while (kvt_scan_next(&scan,
  * &member)) ... if (scan.bad) ... the line is not one complete object Strings and brackets are
- * balanced; scalars are not checked.
+ * balanced; scalars are not checked, but that there is none of these in them.
  */
 struct kvt_scan {
     const char *at;
@@ -30,10 +31,29 @@ struct kvt_scan {
     const char *close; /* the closing brace, once reached */
     bool first;
     bool bad;
+    bool inner; /* of an object within a line: something follows it */
 };
 
 void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length);
 bool kvt_scan_next(struct kvt_scan *scan, struct kvt_member *member);
+
+/*
+ * kvt_scan_next in two steps, for who looks into values. kvt_scan_key: the next member up to the
+ * first byte of its value, the length of which is 0 so far. Then the value is passed: by
+ * kvt_scan_skip; by kvt_scan_pass, if the caller knows how long it is; or, if it is an object, by
+ * kvt_scan_enter, visiting its members with `inner` to their end, and kvt_scan_leave. A value that
+ * does not end is not passed (false), and scan->bad stays set.
+ */
+bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member);
+bool kvt_scan_skip(struct kvt_scan *scan, struct kvt_member *member);
+void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *member, size_t length);
+void kvt_scan_enter(const struct kvt_scan *scan, const struct kvt_member *member,
+                    struct kvt_scan *inner);
+bool kvt_scan_leave(struct kvt_scan *scan, struct kvt_member *member, const struct kvt_scan *inner);
+
+/* The byte after the string whose quote stands at `at`, or NULL if it does not end before `end`. */
+const char *kvt_scan_string(const char *at, const char *end);
+
 /* Finds one top-level member; false if it is absent or the line is bad. */
 bool kvt_scan_find(const char *line, size_t length, const char *key, struct kvt_member *member);
 

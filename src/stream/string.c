@@ -1,9 +1,11 @@
 #include "stream/string.h"
 
+#include "core/bits.h"
 #include "core/escape.h"
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "stream/json.h"
+#include "stream/scan.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -23,23 +25,32 @@ static int escape(struct kvt_buffer *out, const char *text, const char *end)
     return used;
 }
 
-/* Bytes from text on that are plain: ASCII, no control character, no backslash. */
+/* Bytes of the piece that are not plain: control characters, beyond ASCII, a quote or a backslash.
+ */
+static uint64_t odd_bytes(const char *piece)
+{
+    const kvt_piece bytes = kvt_piece_load(piece);
+    return (kvt_piece_between(bytes, ' ', 0x7f) ^ 0xffff) | kvt_piece_equal(bytes, '"') |
+           kvt_piece_equal(bytes, '\\');
+}
+
+/* Bytes from text on that are plain. */
 static size_t plain_run(const char *text, const char *end)
 {
     const char *at = text;
-    while (end - at >= 8) {
-        uint64_t v;
-        memcpy(&v, at, 8);
-        const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-        uint64_t backslash = v ^ (ones * '\\');
-        /* A top bit is set where a byte is 0x80 or above, below 0x20, or a backslash. */
-        if (((v - ones * 0x20) | (backslash - ones) | v) & tops)
-            break;
-        at += 8;
+    if (end - text < KVT_PIECE) {
+        while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' &&
+               *at != '\\')
+            at++;
+        return (size_t)(at - text);
     }
-    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '\\')
-        at++;
-    return (size_t)(at - text);
+    const char *last = end - KVT_PIECE; /* a piece that overlaps the one before */
+    uint64_t odd = odd_bytes(at);
+    while (!odd && at < last) {
+        at = last - at > KVT_PIECE ? at + KVT_PIECE : last;
+        odd = odd_bytes(at);
+    }
+    return odd ? (size_t)(at - text) + kvt_bits_lowest(odd) : (size_t)(end - text);
 }
 
 int kvt_string_decode(struct kvt_buffer *room, const char *value, size_t length,
@@ -91,58 +102,53 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-/* The byte after the string that begins at `at`; NULL if it does not end. */
-static const char *end_of_string(const char *at, const char *end)
+/* The text of the string that begins at `at`, as kvt_string_decode; most are plain. Returns the
+ * byte after it; NULL if it does not end (*status 0) or is not valid (-1). */
+static const char *take_string(struct kvt_buffer *room, const char *at, const char *end,
+                               struct kvt_span *text, int *status, struct kvt_error *error)
 {
-    const char *open = at++;
-    while (at < end) {
-        const char *quote = memchr(at, '"', (size_t)(end - at));
-        if (!quote)
-            return NULL;
-        const char *before = quote;
-        while (before > open + 1 && before[-1] == '\\')
-            before--;
-        if ((quote - before) % 2 == 0)
-            return quote + 1;
-        at = quote + 1;
+    size_t plain = plain_run(at + 1, end);
+    const char *stop = at + 1 + plain;
+    if (stop < end && *stop == '"') {
+        *text = (struct kvt_span){at + 1, plain};
+        return stop + 1;
     }
-    return NULL;
+    stop = kvt_scan_string(at, end);
+    *status = stop ? kvt_string_decode(room, at, (size_t)(stop - at), text, error) : 0;
+    return *status == 0 ? stop : NULL;
 }
 
 int kvt_string_list(struct kvt_buffer *room, const char *value, size_t length,
-                    struct kvt_span **spans, size_t *capacity, size_t *count,
+                    struct kvt_span **spans, size_t *capacity, size_t *count, size_t *used,
                     struct kvt_error *error)
 {
     const char *at = value, *end = value + length;
+    int status = 0;
     *count = 0;
     if (at == end || *at != '[')
         return 0;
     at = skip_space(at + 1, end);
-    if (at < end && *at == ']')
-        return skip_space(at + 1, end) == end;
-    while (at < end && *at == '"') {
-        const char *stop = end_of_string(at, end);
-        if (!stop)
-            return 0;
+    bool more = at < end && *at == '"';
+    while (more) {
         kvt_grow(spans, capacity, *count, sizeof **spans);
-        if (kvt_string_decode(room, at, (size_t)(stop - at), &(*spans)[*count], error) != 0)
-            return -1;
+        at = take_string(room, at, end, &(*spans)[*count], &status, error);
+        if (!at)
+            return status;
         ++*count;
-        at = skip_space(stop, end);
-        if (at < end && *at == ']')
-            return skip_space(at + 1, end) == end;
-        if (at == end || *at != ',')
+        at = skip_space(at, end);
+        more = at < end && *at == ',';
+        if (more)
+            at = skip_space(at + 1, end);
+        if (more && (at == end || *at != '"'))
             return 0;
-        at = skip_space(at + 1, end);
     }
-    return 0;
+    *used = (size_t)(at - value) + 1;
+    return at < end && *at == ']';
 }
 
 void kvt_string_write(struct kvt_buffer *out, const char *text, size_t length)
 {
-    const char *end = text + length;
-    size_t plain = plain_run(text, end);
-    if (plain < length || memchr(text, '"', length)) {
+    if (plain_run(text, text + length) < length) {
         kvt_json_write_string(out, text, length);
         return;
     }

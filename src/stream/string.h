@@ -32,12 +32,13 @@ int kvt_string_decode(struct kvt_buffer *room, const char *value, size_t length,
 #define KVT_STRING_ROOM(length) (3 * (length) + 1)
 
 /*
- * The texts of an array of strings, one after the other, as spans. `spans` grows; *count is how
- * many. Returns 1, 0 if the value is something else than an array of strings (the caller may parse
- * it), or -1 with *error if a string is not valid.
+ * The texts of the array of strings that starts at `value`, one after the other, as spans; `length`
+ * bytes are there, of which it takes *used. `spans` grows; *count is how many. Returns 1, 0 if the
+ * value is something else than an array of strings (the caller may parse it), or -1 with *error if
+ * a string is not valid.
  */
 int kvt_string_list(struct kvt_buffer *room, const char *value, size_t length,
-                    struct kvt_span **spans, size_t *capacity, size_t *count,
+                    struct kvt_span **spans, size_t *capacity, size_t *count, size_t *used,
                     struct kvt_error *error);
 
 /* Appends the text as a JSON string; as kvt_json_write_string, but faster where nothing in it needs

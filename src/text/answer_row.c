@@ -20,6 +20,13 @@ static bool is_null(const struct kvt_member *member)
     return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
 }
 
+/* Names are not long; a longer one is cut. */
+static int fail_at(const struct kvt_member *member, struct kvt_error *error)
+{
+    return kvt_fail_context(error, "%.*s", member->key_length < 64 ? (int)member->key_length : 64,
+                            member->key);
+}
+
 /* Members that are read, one bit each. */
 enum part {
     RESPONSE = 1 << 0,
@@ -50,7 +57,7 @@ static int decode_key(struct kvt_answer_row *row, struct kvt_member *member,
                       struct kvt_error *error)
 {
     struct kvt_span key;
-    if (!memchr(member->key, '\\', member->key_length))
+    if (!member->escaped)
         return 0;
     if (kvt_string_decode(&row->room, member->start, member->key_length + 2, &key, error) != 0)
         return -1;
@@ -60,7 +67,7 @@ static int decode_key(struct kvt_answer_row *row, struct kvt_member *member,
 }
 
 /* A text into a C string, cut if it is too long; anything but a text leaves it empty. */
-static int read_name(struct kvt_answer_row *row, const struct kvt_member *member,
+static int copy_name(struct kvt_answer_row *row, const struct kvt_member *member,
                      char name[KVT_ANSWER_NAME], struct kvt_error *error)
 {
     struct kvt_span text;
@@ -112,120 +119,148 @@ static int parse_list(struct kvt_answer_row *row, const struct kvt_member *membe
     return status;
 }
 
-static int read_list(struct kvt_answer_row *row, const struct kvt_member *member,
+/*
+ * The readers below look at the member's value and pass it. One that does not end they leave to
+ * the scan, which is bad then.
+ */
+typedef int member_reader(struct kvt_answer_row *row, struct kvt_scan *scan,
+                          struct kvt_member *member, struct kvt_error *error);
+
+static int pass(struct kvt_scan *scan, struct kvt_member *member)
+{
+    kvt_scan_skip(scan, member);
+    return 0;
+}
+
+static int read_list(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                      struct kvt_span **spans, size_t *capacity, size_t *count,
                      struct kvt_error *error)
 {
+    size_t used;
+    int status = kvt_string_list(&row->room, member->value, (size_t)(scan->end - member->value),
+                                 spans, capacity, count, &used, error);
+    if (status > 0)
+        kvt_scan_pass(scan, member, used);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
     *count = 0;
-    if (is_null(member))
+    if (!kvt_scan_skip(scan, member) || is_null(member))
         return 0;
-    int status = kvt_string_list(&row->room, member->value, member->value_length, spans, capacity,
-                                 count, error);
-    if (status == 0)
-        status = parse_list(row, member, spans, capacity, count, error);
-    return status < 0 ? -1 : 0;
+    return parse_list(row, member, spans, capacity, count, error);
 }
 
-static int read_response(struct kvt_answer_row *row, const struct kvt_member *member,
-                         struct kvt_error *error)
+static int read_name(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
+                     char name[KVT_ANSWER_NAME], struct kvt_error *error)
+{
+    return kvt_scan_skip(scan, member) ? copy_name(row, member, name, error) : 0;
+}
+
+static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
+                         struct kvt_member *member, struct kvt_error *error)
 {
     if (is_key(member, "finish_reason"))
         return once(row, FINISH_REASON, error) != 0
                    ? -1
-                   : read_name(row, member, row->finish_reason, error);
+                   : read_name(row, scan, member, row->finish_reason, error);
     if (!is_key(member, "text"))
-        return 0;
+        return pass(scan, member);
     if (once(row, TEXT, error) != 0)
         return -1;
-    if (is_null(member))
+    if (!kvt_scan_skip(scan, member) || is_null(member))
         return 0;
     if (member->value[0] != '"')
         return kvt_fail(error, KVT_DATA, "must be a string or null");
     return kvt_string_decode(&row->room, member->value, member->value_length, &row->text, error);
 }
 
-static int read_meta(struct kvt_answer_row *row, const struct kvt_member *member,
+static int read_meta(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                      struct kvt_error *error)
 {
     if (is_key(member, "all_classes"))
         return once(row, ALL_CLASSES, error) != 0
                    ? -1
-                   : read_list(row, member, &row->classes, &row->classes_capacity, &row->n_classes,
-                               error);
+                   : read_list(row, scan, member, &row->classes, &row->classes_capacity,
+                               &row->n_classes, error);
     bool dataset = is_key(member, "dataset");
     if (!dataset && !is_key(member, "task"))
-        return 0;
+        return pass(scan, member);
     if (once(row, dataset ? DATASET : TASK, error) != 0)
         return -1;
-    return dataset && row->task[0] ? 0 : read_name(row, member, row->task, error);
+    if (dataset && row->task[0])
+        return pass(scan, member);
+    return read_name(row, scan, member, row->task, error);
 }
 
-static int read_error(struct kvt_answer_row *row, const struct kvt_member *member,
+static int read_error(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                       struct kvt_error *error)
 {
     if (is_key(member, "type"))
-        return once(row, TYPE, error) != 0 ? -1 : read_name(row, member, row->error_type, error);
-    if (is_key(member, "status")) {
+        return once(row, TYPE, error) != 0 ? -1
+                                           : read_name(row, scan, member, row->error_type, error);
+    if (!is_key(member, "status"))
+        return pass(scan, member);
+    if (kvt_scan_skip(scan, member))
         row->error_status = is_null(member) ? 0 : strtoll(member->value, NULL, 10);
-        return once(row, STATUS, error);
-    }
-    return 0;
+    return once(row, STATUS, error);
 }
 
-static int read_object(struct kvt_answer_row *row, const struct kvt_member *member,
-                       int (*read)(struct kvt_answer_row *, const struct kvt_member *,
-                                   struct kvt_error *),
-                       struct kvt_error *error)
+static int read_object(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
+                       member_reader *read, struct kvt_error *error)
 {
-    if (is_null(member))
-        return 0;
-    if (member->value[0] != '{')
+    if (member->value[0] != '{') {
+        if (!kvt_scan_skip(scan, member) || is_null(member))
+            return 0;
         return kvt_fail(error, KVT_DATA, "must be an object");
-    struct kvt_scan scan;
+    }
+    struct kvt_scan inside;
     struct kvt_member inner;
-    kvt_scan_start(&scan, member->value, member->value_length);
-    while (kvt_scan_next(&scan, &inner))
-        if (decode_key(row, &inner, error) != 0 || read(row, &inner, error) != 0)
-            return kvt_fail_context(error, "%.*s",
-                                    inner.key_length < 64 ? (int)inner.key_length : 64, inner.key);
-    return scan.bad ? kvt_fail(error, KVT_DATA, "not one complete JSON object") : 0;
+    kvt_scan_enter(scan, member, &inside);
+    while (kvt_scan_key(&inside, &inner))
+        if (decode_key(row, &inner, error) != 0 || read(row, &inside, &inner, error) != 0)
+            return fail_at(&inner, error);
+    if (kvt_scan_leave(scan, member, &inside) || !kvt_scan_skip(scan, member))
+        return 0;
+    return kvt_fail(error, KVT_DATA, "not one complete JSON object");
 }
 
-static int read_member(struct kvt_answer_row *row, const struct kvt_member *member,
+static int read_member(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                        struct kvt_error *error)
 {
     if (is_key(member, "response")) {
+        if (once(row, RESPONSE, error) != 0)
+            return -1;
+        int status = read_object(row, scan, member, read_response, error);
         row->has_response = !is_null(member);
-        return once(row, RESPONSE, error) != 0 ? -1
-                                               : read_object(row, member, read_response, error);
+        return status;
     }
     if (is_key(member, "kind"))
-        return once(row, KIND, error);
+        return once(row, KIND, error) != 0 ? -1 : pass(scan, member);
     if (is_key(member, "answers"))
         return once(row, ANSWERS, error) != 0
                    ? -1
-                   : read_list(row, member, &row->golds, &row->golds_capacity, &row->n_golds,
+                   : read_list(row, scan, member, &row->golds, &row->golds_capacity, &row->n_golds,
                                error);
     if (is_key(member, "meta"))
-        return once(row, META, error) != 0 ? -1 : read_object(row, member, read_meta, error);
+        return once(row, META, error) != 0 ? -1 : read_object(row, scan, member, read_meta, error);
     if (!is_key(member, "error"))
-        return 0;
+        return pass(scan, member);
     if (once(row, ERROR, error) != 0)
         return -1;
-    if (is_null(member))
-        return 0;
     strcpy(row->error_type, "ENGINE_ERROR"); /* unless it says otherwise */
-    return read_object(row, member, read_error, error);
+    int status = read_object(row, scan, member, read_error, error);
+    if (is_null(member))
+        row->error_type[0] = '\0';
+    return status;
 }
 
 /* A member that this stage makes goes, by its name as it is written. */
 static int check_made(struct kvt_answer_row *row, const struct kvt_member *member,
-                      const char *const *made, bool escaped, struct kvt_error *error)
+                      const char *const *made, struct kvt_error *error)
 {
     for (; *made; made++) {
-        if (!is_name(member, *made, strlen(*made)))
+        if (**made != *member->key || !is_name(member, *made, strlen(*made)))
             continue;
-        if (escaped)
+        if (member->escaped)
             return kvt_fail(error, KVT_DATA, "the name is written with escapes");
         row->scored_before = true;
     }
@@ -247,14 +282,10 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     struct kvt_scan scan;
     struct kvt_member member;
     kvt_scan_start(&scan, line, length);
-    while (kvt_scan_next(&scan, &member)) {
-        const char *written = member.key;
-        if (decode_key(row, &member, error) != 0 ||
-            check_made(row, &member, made, member.key != written, error) != 0 ||
-            read_member(row, &member, error) != 0)
-            return kvt_fail_context(
-                error, "%.*s", member.key_length < 64 ? (int)member.key_length : 64, member.key);
-    }
+    while (kvt_scan_key(&scan, &member))
+        if (decode_key(row, &member, error) != 0 || check_made(row, &member, made, error) != 0 ||
+            read_member(row, &scan, &member, error) != 0)
+            return fail_at(&member, error);
     if (scan.bad || !scan.close)
         return kvt_fail(error, KVT_DATA, "not one complete JSON object");
     /* A broken producer must not look like a model that says nothing. */

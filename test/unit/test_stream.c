@@ -5,6 +5,7 @@
 #include "stream/scan.h"
 #include "tap.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 static const char *formatted(double value)
@@ -169,8 +170,65 @@ static void test_scan(void)
             "a value that ends in a backslash");
 }
 
+/* The members of objects within objects, with their depth, as far as the line is one object:
+ * "a0 b1 c1 ". `enter`: how deep objects are looked into; deeper ones are skipped. */
+static bool visit(struct kvt_scan *scan, int depth, int enter, struct kvt_buffer *names)
+{
+    struct kvt_member member;
+    while (kvt_scan_key(scan, &member)) {
+        kvt_buffer_printf(names, "%.*s%s%d ", (int)member.key_length, member.key,
+                          member.escaped ? "!" : "", depth);
+        if (*member.value != '{' || depth >= enter) {
+            kvt_scan_skip(scan, &member);
+            continue;
+        }
+        struct kvt_scan inner;
+        kvt_scan_enter(scan, &member, &inner);
+        if (!visit(&inner, depth + 1, enter, names))
+            return false;
+        if (!kvt_scan_leave(scan, &member, &inner) || member.value[member.value_length - 1] != '}')
+            return false;
+    }
+    return !scan->bad && scan->close;
+}
+
+static const char *visited(const char *line, int enter)
+{
+    static struct kvt_buffer names;
+    struct kvt_scan scan;
+    kvt_buffer_clear(&names);
+    kvt_scan_start(&scan, line, strlen(line));
+    return visit(&scan, 0, enter, &names) ? kvt_buffer_string(&names) : "(bad)";
+}
+
+static void test_scan_inside(void)
+{
+    static const char line[] =
+        "{\"a\":{\"b\":{ } ,\"c\\u0064\" : [{\"no\":1}],"
+        "\"a_long_name_\\\"of_more_than_a_piece\":{\"d\":\"}\"}},\"e\":null}";
+    is_text(visited(line, 0), "a0 e0 ", "objects passed over");
+    is_text(visited(line, 1), "a0 b1 c\\u0064!1 a_long_name_\\\"of_more_than_a_piece!1 e0 ",
+            "visited, with the names that have escapes");
+    is_text(visited(line, 2), "a0 b1 c\\u0064!1 a_long_name_\\\"of_more_than_a_piece!1 d2 e0 ",
+            "and inside those");
+    int bad = 1;
+    for (size_t length = 0; length < sizeof line - 1; length++) {
+        char torn[sizeof line];
+        memcpy(torn, line, length);
+        torn[length] = '\0';
+        for (int enter = 0; enter <= 2; enter++)
+            bad &= strcmp(visited(torn, enter), "(bad)") == 0;
+    }
+    ok(bad, "torn anywhere it is not one object");
+    is_text(visited("{\"a\":{\"b\":1]}", 1), "(bad)", "nor with a bracket for a brace");
+    is_text(visited("{\"a\":{\"b\":1} \"c\":2}", 1), "(bad)",
+            "nor without a comma behind an object");
+    is_text(visited("{\"a\":{\"b\":1}} x", 1), "(bad)", "nor with text after it");
+}
+
 int main(void)
 {
+    test_scan_inside();
     test_numbers();
     test_json();
     test_scan();

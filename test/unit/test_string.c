@@ -95,7 +95,11 @@ static int list(const char *value, size_t *count)
     struct kvt_error error;
     kvt_buffer_clear(&room);
     kvt_buffer_reserve(&room, KVT_STRING_ROOM(strlen(value)));
-    int status = kvt_string_list(&room, value, strlen(value), &spans, &capacity, count, &error);
+    size_t used;
+    int status =
+        kvt_string_list(&room, value, strlen(value), &spans, &capacity, count, &used, &error);
+    if (status == 1 && used != strlen(value))
+        return 0; /* something follows */
     if (*count == 2 && status == 1 &&
         !(spans[0].length == 1 && spans[1].length == 3 && memcmp(spans[1].data, "b\"c", 3) == 0))
         return 9;
