@@ -109,7 +109,7 @@ static void work_block(void *context, size_t place, size_t thread)
     struct block *block = &run->blocks[place];
     for (size_t i = 0; i < block->n_tasks; i++) {
         const struct task *task = &block->tasks[i];
-        struct kvt_error error = {.code = KVT_DATA};
+        struct kvt_error error; /* set with a status that is not 0 */
         int status = 0;
         if (!task->route) {
             status = kvt_fail(&error, KVT_DATA, "%s", KVT_STAGE_NO_OBJECT);

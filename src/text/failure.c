@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* The classes, known by their addresses here. */
+static const char infrastructure[] = "infrastructure", model[] = "model";
+
 static int said(struct kvt_failure *failure, const char *text)
 {
     snprintf(failure->message, sizeof failure->message, "%s", text);
@@ -42,8 +45,7 @@ static const struct {
 static const char *type_of_error(const struct kvt_answer *answer)
 {
     for (const struct kvt_failure_rule *rule = kvt_failure_rules; rule->type; rule++)
-        if (strcmp(rule->class, "infrastructure") == 0 &&
-            strcasecmp(rule->type, answer->error_type) == 0)
+        if (rule->class == infrastructure && strcasecmp(rule->type, answer->error_type) == 0)
             return rule->type;
     for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
         if (strcasecmp(other_names[i].name, answer->error_type) == 0)
@@ -55,7 +57,7 @@ static int is_error(const struct kvt_answer *answer, const char *type, struct kv
                     struct kvt_error *error)
 {
     (void)error;
-    if (!answer->error_type || strcmp(type_of_error(answer), type) != 0)
+    if (strcmp(type_of_error(answer), type) != 0)
         return 0;
     return said(failure, answer->error_type);
 }
@@ -171,17 +173,17 @@ static int is_malformed(const struct kvt_answer *answer, const char *type,
 
 /* clang-format off */
 const struct kvt_failure_rule kvt_failure_rules[] = {
-    {"TIMEOUT", "infrastructure", "no answer in time", is_error},
-    {"RATE_LIMITED", "infrastructure", "turned away by the server's rate limit", is_error},
-    {"ENGINE_ERROR", "infrastructure", "the server failed, or could not be reached", is_error},
-    {"STREAM_CUT", "infrastructure", "the answer broke off on the wire", is_error},
-    {"CONTEXT_OVERFLOW", "infrastructure", "the prompt does not fit the server's context", is_error},
-    {"EMPTY_OUTPUT", "model", "nothing but white space", is_empty},
-    {"REPETITION", "model", "ends in a loop: a unit 4 times running over 50 characters", is_repetition},
-    {"TRUNCATED", "model", "cut by the output cap where the task's answers end", is_truncated},
-    {"ABSTENTION", "model", "says the task's words for giving up, and no gold does", is_abstention},
-    {"REFUSAL", "model", "declines to answer", is_refusal},
-    {"FORMAT_ERROR", "model", "not in the form the task declares", is_malformed},
+    {"TIMEOUT", infrastructure, "no answer in time", is_error},
+    {"RATE_LIMITED", infrastructure, "turned away by the server's rate limit", is_error},
+    {"ENGINE_ERROR", infrastructure, "the server failed, or could not be reached", is_error},
+    {"STREAM_CUT", infrastructure, "the answer broke off on the wire", is_error},
+    {"CONTEXT_OVERFLOW", infrastructure, "the prompt does not fit the server's context", is_error},
+    {"EMPTY_OUTPUT", model, "nothing but white space", is_empty},
+    {"REPETITION", model, "ends in a loop: a unit 4 times running over 50 characters", is_repetition},
+    {"TRUNCATED", model, "cut by the output cap where the task's answers end", is_truncated},
+    {"ABSTENTION", model, "says the task's words for giving up, and no gold does", is_abstention},
+    {"REFUSAL", model, "declines to answer", is_refusal},
+    {"FORMAT_ERROR", model, "not in the form the task declares", is_malformed},
     {NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -190,7 +192,7 @@ static int judge(const struct kvt_answer *answer, const char *class, struct kvt_
                  struct kvt_error *error)
 {
     for (const struct kvt_failure_rule *rule = kvt_failure_rules; rule->type; rule++) {
-        if (strcmp(rule->class, class) != 0)
+        if (rule->class != class)
             continue;
         failure->type = rule->type;
         failure->class = rule->class;
@@ -203,11 +205,11 @@ static int judge(const struct kvt_answer *answer, const char *class, struct kvt_
 
 int kvt_failure_infrastructure(const struct kvt_answer *answer, struct kvt_failure *failure)
 {
-    return judge(answer, "infrastructure", failure, NULL);
+    return answer->error_type ? judge(answer, infrastructure, failure, NULL) : 0;
 }
 
 int kvt_failure_model(const struct kvt_answer *answer, struct kvt_failure *failure,
                       struct kvt_error *error)
 {
-    return judge(answer, "model", failure, error);
+    return judge(answer, model, failure, error);
 }
