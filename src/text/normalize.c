@@ -108,69 +108,156 @@ static void put(struct builder *builder, const char *bytes, size_t length, bool 
         builder->run = out->length;
 }
 
-/* Tokens are looked for in blocks, one bit a byte; copying goes up to a step beyond. */
-enum { STEP = 16 };
+/*
+ * A block that starts where no token is under way, one bit a byte, as far as its last white space
+ * before anything that is not a letter, a digit, ASCII punctuation, a space or a newline.
+ */
+struct block {
+    uint64_t kept; /* letters and digits */
+    uint64_t gone; /* punctuation */
+    uint64_t white;
+    uint64_t blanks;        /* of the white space, what is a blank already */
+    uint64_t a, n, t, h, e; /* of articles, in either case */
+};
 
-/* A token of ASCII letters and digits. The steps may go beyond it at both ends. */
-static void put_letters(struct builder *builder, const char *text, size_t length)
+static uint64_t below(unsigned end) /* end < KVT_BLOCK */
 {
-    struct kvt_buffer *out = builder->out;
-    char *to = out->data + out->length;
-    *to = ' ';
-    to += builder->count > 0;
-    for (size_t at = 0; at < length; at += STEP) {
-        uint64_t bytes[STEP / 8];
-        memcpy(bytes, text + at, STEP);
-        for (size_t i = 0; i < STEP / 8; i++)
-            bytes[i] |= 0x2020202020202020u; /* digits have the bit already */
-        memcpy(to + at, bytes, STEP);
+    return ((uint64_t)1 << end) - 1;
+}
+
+static uint64_t up_to(unsigned last)
+{
+    return ((uint64_t)2 << last) - 1;
+}
+
+static void mark_block(struct block *block, const char *bytes)
+{
+    uint64_t printed = 0, newlines = 0;
+    *block = (struct block){0};
+    KVT_UNROLL
+    for (unsigned at = 0; at < KVT_BLOCK; at += KVT_PIECE) {
+        const kvt_piece piece = kvt_piece_load(bytes + at), small = kvt_piece_fold(piece);
+        block->kept |= (kvt_piece_between(small, 'a', 'z') | kvt_piece_between(piece, '0', '9'))
+                       << at;
+        printed |= kvt_piece_between(piece, '!', '~') << at;
+        block->blanks |= kvt_piece_equal(piece, ' ') << at;
+        newlines |= kvt_piece_equal(piece, '\n') << at;
+        block->a |= kvt_piece_equal(small, 'a') << at;
+        block->n |= kvt_piece_equal(small, 'n') << at;
+        block->t |= kvt_piece_equal(small, 't') << at;
+        block->h |= kvt_piece_equal(small, 'h') << at;
+        block->e |= kvt_piece_equal(small, 'e') << at;
     }
-    if (!is_article(first_four(text) | 0x20202020, length)) {
-        out->length = (size_t)(to - out->data) + length;
-        builder->count++;
-    }
-    builder->run = out->length;
+    const uint64_t others = ~(printed | block->blanks | newlines);
+    block->white = (block->blanks | newlines) & ((others & -others) - 1);
+    block->gone = printed & ~block->kept;
+}
+
+/* Leaves these bytes in the block, which end with white space. */
+static void cut_block(struct block *block, uint64_t bytes)
+{
+    block->kept &= bytes;
+    block->gone &= bytes;
+    block->white &= bytes;
+}
+
+/* The letters and digits with which tokens begin. */
+static uint64_t token_starts(const struct block *block)
+{
+    const uint64_t places = block->white << 1 | 1;
+    /* Adding carries from the first punctuation of a token to what is behind the last in a row. */
+    const uint64_t behind = (block->gone + (block->gone & places)) & ~block->gone;
+    return ((places & ~block->gone) | behind) & block->kept;
+}
+
+/* The letters of articles that have white space at both sides. */
+static uint64_t plain_articles(const struct block *block)
+{
+    const uint64_t places = block->white << 1 | 1;
+    const uint64_t a = block->a & places & block->white >> 1;
+    const uint64_t an = block->a & places & block->n >> 1 & block->white >> 2;
+    const uint64_t the = block->t & places & block->h >> 1 & block->e >> 2 & block->white >> 3;
+    return a | an | an << 1 | the | the << 1 | the << 2;
 }
 
 /*
- * The whole tokens at the block's start that are letters and digits with nothing but punctuation
- * around them, which most are. KVT_BLOCK + STEP bytes are there. Returns the bytes taken.
+ * The letters of articles with punctuation at them, which is next to their first letter or behind
+ * one of three. Where something may become one when its parts come together ("t-h-e"), the block
+ * is cut.
  */
-static unsigned put_block(struct builder *builder, const char *block)
+static uint64_t pointed_articles(struct block *block, uint64_t starts, const char *bytes)
 {
-    const uint64_t letters = kvt_block_between(block, 'a', 'z') |
-                             kvt_block_between(block, 'A', 'Z') |
-                             kvt_block_between(block, '0', '9');
-    const uint64_t printed = kvt_block_between(block, '!', '~'); /* letters and punctuation */
-    unsigned at = 0;
-    uint64_t ends = kvt_block_equal(block, ' ') | kvt_block_equal(block, '\n');
-    for (; ends; ends &= ends - 1) {
-        const unsigned end = kvt_bits_lowest(ends);
-        const uint64_t token = ((uint64_t)1 << end) - ((uint64_t)1 << at);
-        if (token & ~printed)
+    const uint64_t gone = block->gone, near = gone << 1 | gone >> 1 | gone >> 2 | gone >> 3;
+    uint64_t articles = 0;
+    for (uint64_t left = starts & (block->a | block->t) & near; left; left &= left - 1) {
+        const unsigned start = kvt_bits_lowest(left);
+        const unsigned end = kvt_bits_lowest(block->white >> start) + start;
+        const uint64_t kept = block->kept & below(end) & ~below(start);
+        const unsigned length = kvt_bits_lowest(~(kept >> start));
+        if (kept >> start >> length) {
+            if (kvt_bits_count(kept) > strlen("the"))
+                continue;
+            const uint64_t before = block->white & below(start);
+            cut_block(block, before ? up_to(kvt_bits_highest(before)) : 0);
             break;
-        const uint64_t left = letters & token; /* of the token, when normalised */
-        if (left == token) {
-            if (left)
-                put_letters(builder, block + at, end - at);
-        } else if (left) {
-            const unsigned start = kvt_bits_lowest(left);
-            const unsigned length = kvt_bits_lowest(~(left >> start));
-            if (left >> start >> length) /* punctuation inside: "a-b" is one token */
-                break;
-            put_letters(builder, block + start, length);
         }
-        at = end + 1;
+        if (is_article(first_four(bytes + start) | 0x20202020, length))
+            articles |= kept;
     }
-    return at;
+    return articles;
+}
+
+/* Appends the bytes of the block that are set, in lower case. Goes a block beyond at both ends,
+ * which takes less time than to find out how much is needed. */
+static void copy_bytes(struct kvt_buffer *out, const char *bytes, uint64_t set)
+{
+    char *to = out->data + out->length;
+    while (set) {
+        const unsigned start = kvt_bits_lowest(set);
+        KVT_UNROLL
+        for (unsigned at = 0; at < KVT_BLOCK; at += KVT_PIECE) /* digits have the bit already */
+            kvt_piece_store(to + at, kvt_piece_fold(kvt_piece_load(bytes + start + at)));
+        to += kvt_bits_lowest(~(set >> start));
+        set &= set + ((uint64_t)1 << start);
+    }
+    out->length = (size_t)(to - out->data);
+}
+
+/*
+ * Appends the tokens that are whole at the block's start, one space before each: the byte before
+ * the first letter of a token, which is white space or punctuation, serves as its space. Two blocks
+ * are there, and room for as many bytes. Returns the bytes taken.
+ */
+static unsigned put_block(struct builder *builder, const char *bytes)
+{
+    struct kvt_buffer *out = builder->out;
+    struct block block;
+    mark_block(&block, bytes);
+    if (!block.white)
+        return 0;
+    cut_block(&block, up_to(kvt_bits_highest(block.white)));
+    uint64_t starts = token_starts(&block);
+    const uint64_t pointed = pointed_articles(&block, starts, bytes);
+    const uint64_t letters = block.kept & ~pointed & ~plain_articles(&block);
+    starts &= letters;
+    if (starts & 1 && builder->count > 0)
+        out->data[out->length++] = ' ';
+    const uint64_t spaces = (builder->count > 0 ? starts : starts & (starts - 1)) >> 1;
+    char *to = out->data + out->length;
+    copy_bytes(out, bytes, letters | spaces);
+    for (uint64_t other = spaces & ~block.blanks; other; other &= other - 1)
+        to[kvt_bits_count((letters | spaces) & below(kvt_bits_lowest(other)))] = ' ';
+    builder->count += kvt_bits_count(starts);
+    builder->run = out->length;
+    return block.white ? kvt_bits_highest(block.white) + 1 : 0;
 }
 
 /* The same for what is left of the text; white space after its end changes nothing. */
 static size_t put_tokens(struct builder *builder, const char *text, size_t length)
 {
-    if (length >= KVT_BLOCK + STEP)
+    if (length >= 2 * KVT_BLOCK)
         return put_block(builder, text);
-    char block[KVT_BLOCK + STEP];
+    char block[2 * KVT_BLOCK];
     memcpy(block, text, length);
     memset(block + length, ' ', sizeof block - length);
     size_t taken = put_block(builder, block);

@@ -10,8 +10,9 @@
 
 #include <stddef.h>
 
-/* Bytes of room that normalising takes at most: ill-formed bytes and U+0130 become three. */
-#define KVT_NORMALIZE_ROOM(length) (3 * (length) + 17)
+/* Bytes of room that normalising takes at most: ill-formed bytes and U+0130 become three, and a
+ * block is written beyond the end. */
+#define KVT_NORMALIZE_ROOM(length) (3 * (length) + 65)
 
 /* Appends the normalised text: its tokens with one space between. Returns how many. The buffer does
  * not move if KVT_NORMALIZE_ROOM(length) was reserved. */

@@ -5,10 +5,12 @@
  */
 #include "tap.h"
 
+#include "core/random.h"
 #include "text/metric.h"
 #include "text/normalize.h"
 #include "text/scored_task.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -100,6 +102,42 @@ static void test_normalize_blocks(void)
         snprintf(name, sizeof name, "normalised at every place of a block: phrase %zu", p);
         ok(same, name);
     }
+}
+
+/* The rule in three plain steps, for ASCII. */
+static const char *plainly_normalized(const char *text)
+{
+    static char out[400];
+    char kept[400], *to = kept;
+    for (; *text; text++)
+        if (!ispunct((unsigned char)*text))
+            *to++ = (char)tolower((unsigned char)*text);
+    *to = '\0';
+    out[0] = '\0';
+    for (char *token = strtok(kept, " \n\t"); token; token = strtok(NULL, " \n\t"))
+        if (strcmp(token, "a") != 0 && strcmp(token, "an") != 0 && strcmp(token, "the") != 0) {
+            strcat(out, out[0] ? " " : "");
+            strcat(out, token);
+        }
+    return out;
+}
+
+static void test_normalize_random(void)
+{
+    static const char *const alphabets[] = {"a n.", "the  -", "aAnthe xT9._\"\n\t  ", "th e\n,"};
+    struct kvt_random random;
+    int same = 1;
+    kvt_random_seed(&random, 1);
+    for (int i = 0; i < 40000; i++) {
+        char text[300];
+        const char *alphabet = alphabets[i % 4];
+        size_t length = kvt_random_bounded(&random, sizeof text - 1);
+        for (size_t k = 0; k < length; k++)
+            text[k] = alphabet[kvt_random_bounded(&random, (uint32_t)strlen(alphabet))];
+        text[length] = '\0';
+        same &= strcmp(normalized(text), plainly_normalized(text)) == 0;
+    }
+    ok(same, "40,000 random texts of articles, near misses and punctuation");
 }
 
 static void test_normalize(void)
@@ -294,6 +332,7 @@ int main(void)
     test_unicode();
     test_normalize();
     test_normalize_blocks();
+    test_normalize_random();
     test_words();
     test_golds();
     test_rouge();
