@@ -57,11 +57,8 @@ void kvt_scratch_free(struct kvt_scratch *scratch)
     kvt_buffer_free(&scratch->prediction_norm);
     kvt_buffer_free(&scratch->gold_norm);
     kvt_words_free(&scratch->words);
-    kvt_words_free(&scratch->tokens);
+    kvt_tokens_free(&scratch->tokens);
     free(scratch->golds);
-    free(scratch->gold_tokens.data);
-    free(scratch->token_counts.data);
-    free(scratch->token_used.data);
     free(scratch->a.data);
     free(scratch->b.data);
     free(scratch->marks.data);

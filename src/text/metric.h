@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "stream/json.h"
+#include "text/tokens.h"
 #include "text/unicode.h"
 #include "text/words.h"
 
@@ -18,10 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One gold of the current row: its normalised text in gold_norm and its tokens in gold_tokens. */
+/* One gold of the current row: its normalised text in gold_norm. */
 struct kvt_gold {
     size_t start, length;
-    size_t first_token, n_tokens;
+    size_t n_tokens;
     size_t common; /* tokens that are in the prediction too, each as often as in both */
 };
 
@@ -33,10 +34,7 @@ struct kvt_scratch {
     struct kvt_gold *golds;            /* where they stand there */
     size_t golds_capacity;
     struct kvt_words words;
-    struct kvt_words tokens;         /* of all golds: */
-    struct kvt_numbers gold_tokens;  /* theirs, one gold after the other, */
-    struct kvt_numbers token_counts; /* how often each stands in the prediction, */
-    struct kvt_numbers token_used;   /* and how often a gold has used it up (zeros between uses) */
+    struct kvt_tokens tokens; /* of all golds, one after the other */
     struct kvt_numbers a, b, marks, counts, rows, bounds;
     struct kvt_numbers wanted, n_wanted; /* rouge.c */
     struct kvt_index index;

@@ -1,6 +1,5 @@
 /* Metrics of normalised texts (LongBench's qa_f1_score) and RULER's substring match. */
 #define _GNU_SOURCE /* memmem: two-way search, linear in the worst case */
-#include "core/bits.h"
 #include "text/metrics.h"
 
 #include <string.h>
@@ -43,118 +42,22 @@ int kvt_metric_em(struct kvt_scratch *scratch, const struct kvt_comparison *pair
     return 0;
 }
 
-/* Bytes up to the first space; eight are looked at together, as most tokens are not longer. */
-static size_t token_length(const char *text, size_t length)
-{
-    size_t at = 0;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    for (uint64_t v; length - at >= sizeof v; at += sizeof v) {
-        memcpy(&v, text + at, sizeof v);
-        v ^= ones * ' ';
-        uint64_t zeros = (v - ones) & ~v & tops; /* the lowest bit set is the first zero byte's */
-        if (zeros)
-            return at + kvt_bits_lowest(zeros) / 8;
-    }
-#endif
-    const char *space = memchr(text + at, ' ', length - at);
-    return space ? (size_t)(space - text) : length;
-}
-
-/* Cuts the next token off a normalised text. */
-static struct kvt_span next_token(struct kvt_span *text)
-{
-    struct kvt_span token = {text->data, token_length(text->data, text->length)};
-    size_t used = token.length + (token.length < text->length);
-    text->data += used;
-    text->length -= used;
-    return token;
-}
-
-/* A set of bits that knows most tokens of the prediction not to be a gold's, by their length and
- * first bytes; they need not be looked up. */
-enum { SIEVE_BITS = 12, SIEVE_WORDS = 1 << (SIEVE_BITS - 6) };
-
-static unsigned sieve_place(struct kvt_span token)
-{
-    unsigned char first = (unsigned char)token.data[0];
-    unsigned char second = (unsigned char)token.data[token.length > 1];
-    uint64_t key = (uint64_t)first << 40 | (uint64_t)second << 32 | (token.length & 0xffff);
-    return (unsigned)(key * 0x9e3779b97f4a7c15u >> (64 - SIEVE_BITS));
-}
-
-static void number_golds(struct kvt_scratch *scratch, size_t n_golds, uint64_t *sieve)
-{
-    kvt_words_clear(&scratch->tokens);
-    scratch->gold_tokens.count = 0;
-    for (size_t i = 0; i < n_golds; i++) {
-        struct kvt_gold *gold = &scratch->golds[i];
-        gold->first_token = scratch->gold_tokens.count;
-        struct kvt_span rest = {scratch->gold_norm.data + gold->start, gold->length};
-        while (rest.length > 0) {
-            struct kvt_span token = next_token(&rest);
-            unsigned place = sieve_place(token);
-            sieve[place / 64] |= (uint64_t)1 << place % 64;
-            kvt_numbers_add(&scratch->gold_tokens,
-                            kvt_words_add(&scratch->tokens, token.data, token.length));
-        }
-    }
-}
-
-static void count_token(struct kvt_scratch *scratch, struct kvt_span token, const uint64_t *sieve)
-{
-    unsigned place = sieve_place(token);
-    if (!(sieve[place / 64] >> place % 64 & 1))
-        return;
-    uint32_t id = kvt_words_find(&scratch->tokens, token.data, token.length);
-    if (id != KVT_WORD_UNKNOWN)
-        scratch->token_counts.data[id]++;
-}
-
-/* A block of the text at a time; where its spaces are, tokens end. */
-static void count_in_prediction(struct kvt_scratch *scratch, struct kvt_span text,
-                                const uint64_t *sieve)
-{
-    const char *token = text.data, *end = text.data + text.length, *at = token;
-    for (; end - at >= KVT_BLOCK; at += KVT_BLOCK)
-        for (uint64_t spaces = kvt_block_equal(at, ' '); spaces; spaces &= spaces - 1) {
-            const char *space = at + kvt_bits_lowest(spaces);
-            count_token(scratch, (struct kvt_span){token, (size_t)(space - token)}, sieve);
-            token = space + 1;
-        }
-    for (struct kvt_span rest = {token, (size_t)(end - token)}; rest.length > 0;)
-        count_token(scratch, next_token(&rest), sieve);
-}
-
-/* How many tokens the gold and the prediction have in common, each as often as it stands in both.
- */
-static size_t common_tokens(struct kvt_scratch *scratch, const struct kvt_gold *gold)
-{
-    const uint32_t *ids = scratch->gold_tokens.data + gold->first_token;
-    const uint32_t *counts = scratch->token_counts.data;
-    uint32_t *used = scratch->token_used.data;
-    size_t common = 0;
-    for (size_t i = 0; i < gold->n_tokens; i++)
-        if (used[ids[i]] < counts[ids[i]]) {
-            used[ids[i]]++;
-            common++;
-        }
-    for (size_t i = 0; i < gold->n_tokens; i++)
-        used[ids[i]] = 0;
-    return common;
-}
-
 void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
                       size_t n_golds)
 {
-    uint64_t sieve[SIEVE_WORDS] = {0};
-    number_golds(scratch, n_golds, sieve);
-    kvt_numbers_zero(&scratch->token_counts, scratch->tokens.count);
-    if (scratch->token_used.count < scratch->tokens.count)
-        kvt_numbers_zero(&scratch->token_used, scratch->tokens.count);
-    count_in_prediction(scratch, pair->prediction_norm, sieve);
+    struct kvt_tokens *tokens = &scratch->tokens;
+    size_t n = 0;
     for (size_t i = 0; i < n_golds; i++)
-        scratch->golds[i].common = common_tokens(scratch, &scratch->golds[i]);
+        n += scratch->golds[i].n_tokens;
+    kvt_tokens_start(tokens, n);
+    for (size_t i = 0; i < n_golds; i++) {
+        const struct kvt_gold *gold = &scratch->golds[i];
+        kvt_tokens_add(tokens,
+                       (struct kvt_span){scratch->gold_norm.data + gold->start, gold->length});
+    }
+    kvt_tokens_count(tokens, pair->prediction_norm);
+    for (size_t i = 0, first = 0; i < n_golds; first += scratch->golds[i++].n_tokens)
+        scratch->golds[i].common = kvt_tokens_common(tokens, first, scratch->golds[i].n_tokens);
 }
 
 int kvt_metric_f1(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,

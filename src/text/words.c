@@ -30,8 +30,8 @@ static uint64_t short_chunk(const char *data, size_t length)
            (uint64_t)(unsigned char)data[length - 1] << 16;
 }
 
-/* Multiply and fold, eight bytes at a time; for tables only, never for identities. */
-static uint64_t hash_of(const char *data, size_t length)
+/* Multiply and fold, eight bytes at a time. */
+uint64_t kvt_words_hash(const char *data, size_t length)
 {
     uint64_t hash = length * 0x9e3779b97f4a7c15u, chunk;
     if (length < 8)
@@ -90,7 +90,7 @@ uint32_t kvt_words_add(struct kvt_words *words, const char *data, size_t length)
         words->epoch = 1;
     if ((size_t)words->count * 2 >= words->capacity)
         grow(words);
-    uint64_t hash = hash_of(data, length);
+    uint64_t hash = kvt_words_hash(data, length);
     struct kvt_word_slot *slot = slot_of(words, hash, data, length);
     if (slot->epoch != words->epoch) {
         if (words->count == KVT_WORD_UNKNOWN - 1)
@@ -105,7 +105,7 @@ uint32_t kvt_words_find(const struct kvt_words *words, const char *data, size_t 
 {
     if (words->count == 0)
         return KVT_WORD_UNKNOWN;
-    const struct kvt_word_slot *slot = slot_of(words, hash_of(data, length), data, length);
+    const struct kvt_word_slot *slot = slot_of(words, kvt_words_hash(data, length), data, length);
     return slot->epoch == words->epoch ? slot->id : KVT_WORD_UNKNOWN;
 }
 

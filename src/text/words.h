@@ -19,6 +19,9 @@ struct kvt_word_slot {
     uint32_t epoch; /* slots of an older epoch are free */
 };
 
+/* For tables only, never for identities. */
+uint64_t kvt_words_hash(const char *data, size_t length);
+
 /* Zero-initialise; release with kvt_words_free. */
 struct kvt_words {
     struct kvt_word_slot *slots;

@@ -1,0 +1,47 @@
+/*
+ * text/tokens.h: the tokens of a row's golds, counted in its prediction. A table of slots that is
+ * cleared in constant time and keeps its memory from row to row; the tokens' bytes are borrowed.
+ */
+#ifndef KVT_TEXT_TOKENS_H
+#define KVT_TEXT_TOKENS_H
+
+#include "stream/string.h" /* struct kvt_span */
+#include "text/words.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One different token. */
+struct kvt_token_slot {
+    uint64_t first; /* its first eight bytes, zeros behind a shorter one */
+    const char *data;
+    size_t length;
+    uint32_t epoch; /* slots of an older epoch are free */
+    uint32_t count; /* how often it stands in the prediction, */
+    uint32_t used;  /* and how often a gold has used it up (0 between uses) */
+};
+
+enum { KVT_TOKEN_SIEVE_BITS = 12 };
+
+/* Zero-initialise; release with kvt_tokens_free. */
+struct kvt_tokens {
+    struct kvt_token_slot *slots;
+    unsigned bits; /* 1 << bits slots, if there are any */
+    uint32_t epoch;
+    uint64_t sieve[1 << (KVT_TOKEN_SIEVE_BITS - 6)];
+    struct kvt_numbers places; /* of the golds' tokens, one gold after the other: their slots */
+};
+
+/*
+ * All texts here are normalised (text/normalize.h), with a block more behind them that can be
+ * read. kvt_tokens_start: a new row, whose golds have n_tokens together at most. kvt_tokens_add:
+ * the next gold. kvt_tokens_count: the prediction, after all golds. kvt_tokens_common: how many of
+ * the gold tokens first..first+n-1 the prediction has too, each as often as both have it.
+ */
+void kvt_tokens_start(struct kvt_tokens *tokens, size_t n_tokens);
+void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold);
+void kvt_tokens_count(struct kvt_tokens *tokens, struct kvt_span prediction);
+size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t first, size_t n);
+void kvt_tokens_free(struct kvt_tokens *tokens);
+
+#endif
