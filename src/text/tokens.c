@@ -46,8 +46,11 @@ static inline struct known known_by(const char *data, size_t length)
     struct known token = {{data, length}, 0, 0};
     const size_t size = length < sizeof token.first ? length : sizeof token.first;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    static const uint64_t bytes[] = {0,          0xff,         0xffff,         0xffffff,
+                                     UINT32_MAX, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
+                                     UINT64_MAX};
     memcpy(&token.first, data, sizeof token.first);
-    token.first &= UINT64_MAX >> 8 * (sizeof token.first - size);
+    token.first &= bytes[size]; /* without a branch: lengths of words cannot be predicted */
 #else
     memcpy(&token.first, data, size);
 #endif
