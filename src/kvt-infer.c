@@ -397,6 +397,8 @@ static _Noreturn void wind_down(struct infer *infer)
     if (kvt_journal_close(&infer->journal, &error) != 0)
         kvt_die_error(&error);
     fflush(stdout);
+    if (infer->open && infer->client) /* no command outlives the stage */
+        kvt_watch_close(&infer->watch);
     die_by_signal(interrupted);
 }
 

@@ -9,36 +9,38 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { KEPT = 1 << 14 }; /* samples; at ten a second, the last 27 minutes */
 
+static const double GRACE_S = 0.5; /* for a probe under way at the end */
+
 struct kvt_sampler {
     kvt_probe probe;
+    void (*cancel)(void *context); /* or NULL */
     void *context;
     double interval_s;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int active;
-    bool stop;
+    bool stop, stopped;
     size_t n; /* samples ever taken; a ring */
     struct sample {
         double begun, ended, value;
     } ring[KEPT];
 };
 
-static void wait_until(struct kvt_sampler *sampler, double seconds)
+/* Waits until the flag, one of the sampler's own, is set, but no longer than that many seconds. */
+static void wait_for(struct kvt_sampler *sampler, const bool *flag, double seconds)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     double whole = (double)until.tv_sec + (double)until.tv_nsec * 1e-9 + seconds;
     until.tv_sec = (time_t)whole;
     until.tv_nsec = (long)((whole - (double)until.tv_sec) * 1e9);
-    while (!sampler->stop &&
-           pthread_cond_timedwait(&sampler->changed, &sampler->lock, &until) != ETIMEDOUT)
+    while (!*flag && pthread_cond_timedwait(&sampler->changed, &sampler->lock, &until) != ETIMEDOUT)
         continue;
 }
 
@@ -58,16 +60,20 @@ static void *run(void *argument)
         pthread_mutex_lock(&sampler->lock);
         if (!isnan(value))
             sampler->ring[sampler->n++ % KEPT] = (struct sample){begun, ended, value};
-        wait_until(sampler, sampler->interval_s);
+        wait_for(sampler, &sampler->stop, sampler->interval_s);
     }
+    sampler->stopped = true;
+    pthread_cond_broadcast(&sampler->changed);
     pthread_mutex_unlock(&sampler->lock);
     return NULL;
 }
 
-struct kvt_sampler *kvt_sampler_open(kvt_probe probe, void *context, double interval_s)
+struct kvt_sampler *kvt_sampler_open(kvt_probe probe, void (*cancel)(void *), void *context,
+                                     double interval_s)
 {
     struct kvt_sampler *sampler = kvt_alloc_zero(1, sizeof *sampler);
     sampler->probe = probe;
+    sampler->cancel = cancel;
     sampler->context = context;
     sampler->interval_s = interval_s;
     pthread_mutex_init(&sampler->lock, NULL);
@@ -127,28 +133,14 @@ void kvt_sampler_close(struct kvt_sampler *sampler)
         return;
     pthread_mutex_lock(&sampler->lock);
     sampler->stop = true;
-    pthread_cond_signal(&sampler->changed);
+    pthread_cond_broadcast(&sampler->changed);
+    wait_for(sampler, &sampler->stopped, GRACE_S);
+    bool hangs = !sampler->stopped;
     pthread_mutex_unlock(&sampler->lock);
+    if (hangs && sampler->cancel)
+        sampler->cancel(sampler->context);
     pthread_join(sampler->thread, NULL);
     pthread_cond_destroy(&sampler->changed);
     pthread_mutex_destroy(&sampler->lock);
     free(sampler);
-}
-
-double kvt_probe_command(void *command)
-{
-    FILE *pipe = popen(command, "r");
-    if (!pipe)
-        return NAN;
-    double largest = NAN;
-    char *line = NULL;
-    size_t capacity = 0;
-    while (getline(&line, &capacity, pipe) > 0) {
-        char *end;
-        double value = strtod(line, &end);
-        if (end != line && isfinite(value) && (isnan(largest) || value > largest))
-            largest = value;
-    }
-    free(line);
-    return pclose(pipe) == 0 ? largest : NAN;
 }

@@ -10,7 +10,9 @@ struct kvt_sampler; /* opaque */
 /* Called on the sampler's thread; returns the value, or NAN. */
 typedef double (*kvt_probe)(void *context);
 
-struct kvt_sampler *kvt_sampler_open(kvt_probe probe, void *context, double interval_s);
+/* `cancel` (NULL: none) makes a probe under way return soon; any thread may call it. */
+struct kvt_sampler *kvt_sampler_open(kvt_probe probe, void (*cancel)(void *context), void *context,
+                                     double interval_s);
 /* One more request is under way: sampling begins at once if it was idle. */
 void kvt_sampler_begin(struct kvt_sampler *sampler);
 void kvt_sampler_end(struct kvt_sampler *sampler);
@@ -21,10 +23,7 @@ struct kvt_samples {
 };
 /* What was sampled wholly between two monotonic times. */
 struct kvt_samples kvt_sampler_between(struct kvt_sampler *sampler, double from, double to);
-void kvt_sampler_close(struct kvt_sampler *sampler); /* NULL is allowed */
-
-/* A probe that runs a shell command and takes the largest number at the start of its output lines.
- */
-double kvt_probe_command(void *command);
+/* A probe under way has half a second to end before it is cancelled. NULL is allowed. */
+void kvt_sampler_close(struct kvt_sampler *sampler);
 
 #endif

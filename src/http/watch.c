@@ -36,8 +36,9 @@ void kvt_watch_open(struct kvt_watch *watch, const char *command, const char *ga
     *watch = (struct kvt_watch){.reading = {.value = NAN}};
     pthread_mutex_init(&watch->lock, NULL);
     if (command) {
-        watch->command = kvt_strdup(command);
-        watch->memory = kvt_sampler_open(kvt_probe_command, watch->command, MEMORY_INTERVAL_S);
+        watch->command = kvt_command_new(command);
+        watch->memory =
+            kvt_sampler_open(kvt_command_run, kvt_command_end, watch->command, MEMORY_INTERVAL_S);
     }
     if (gauge_name) {
         watch->gauge_name = kvt_strdup(gauge_name);
@@ -47,7 +48,7 @@ void kvt_watch_open(struct kvt_watch *watch, const char *command, const char *ga
                                                    .cacert = options->cacert,
                                                    .credentials = credentials,
                                                    .timeout_s = 5};
-        watch->gauge = kvt_sampler_open(scrape, watch, GAUGE_INTERVAL_S);
+        watch->gauge = kvt_sampler_open(scrape, NULL, watch, GAUGE_INTERVAL_S);
     }
 }
 
@@ -104,7 +105,7 @@ void kvt_watch_close(struct kvt_watch *watch)
     kvt_sampler_close(watch->memory);
     kvt_sampler_close(watch->gauge);
     pthread_mutex_destroy(&watch->lock);
-    free(watch->command);
+    kvt_command_free(watch->command);
     free(watch->gauge_name);
     free(watch->gauge_url);
     free(watch->fetch);

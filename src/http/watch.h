@@ -6,6 +6,7 @@
 #define KVT_HTTP_WATCH_H
 
 #include "http/client.h"
+#include "http/command.h"
 #include "http/gauge.h"
 #include "http/sampler.h"
 
@@ -15,7 +16,7 @@
 
 struct kvt_watch {
     struct kvt_sampler *memory, *gauge; /* NULL: not asked for */
-    char *command;
+    struct kvt_command *command;
     char *gauge_name;
     char *gauge_url;
     struct kvt_fetch_options *fetch;

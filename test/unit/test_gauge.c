@@ -1,11 +1,13 @@
 /* KV use out of Prometheus text and JSON, and its conversion to bytes; sampling between two
  * moments. */
 #include "core/clock.h"
+#include "http/command.h"
 #include "http/gauge.h"
 #include "http/sampler.h"
 #include "stream/json.h"
 #include "tap.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 static struct kvt_gauge_reading reading;
@@ -89,7 +91,7 @@ static double next_value(void *context)
 static void test_sampling(void)
 {
     double next = 1;
-    struct kvt_sampler *sampler = kvt_sampler_open(next_value, &next, 0.005);
+    struct kvt_sampler *sampler = kvt_sampler_open(next_value, NULL, &next, 0.005);
     double from = kvt_clock_monotonic();
     kvt_clock_sleep(0.03);
     is_int(kvt_sampler_between(sampler, from, kvt_clock_monotonic()).n, 0,
@@ -107,17 +109,54 @@ static void test_sampling(void)
     ok(first.largest < second.largest && second.largest == all.largest, "the largest of them");
     ok(all.last == all.largest, "and the last");
     kvt_sampler_close(sampler);
-    is_near(kvt_probe_command((char[]){"echo 3; echo 12 MiB; echo x"}), 12, 0,
-            "a command's largest number");
-    ok(isnan(kvt_probe_command((char[]){"echo 3; exit 1"})), "not of one that failed");
-    ok(isnan(kvt_probe_command((char[]){"echo none"})), "nor of one without numbers");
     kvt_sampler_close(NULL);
+}
+
+static double output_of(const char *text)
+{
+    struct kvt_command *command = kvt_command_new(text);
+    double largest = kvt_command_run(command);
+    kvt_command_free(command);
+    return largest;
+}
+
+/* Seconds that closing takes while the command runs. */
+static double close_while(const char *text)
+{
+    struct kvt_command *command = kvt_command_new(text);
+    struct kvt_sampler *sampler =
+        kvt_sampler_open(kvt_command_run, kvt_command_end, command, 0.005);
+    kvt_sampler_begin(sampler);
+    kvt_clock_sleep(0.1);
+    kvt_sampler_end(sampler);
+    double from = kvt_clock_monotonic();
+    kvt_sampler_close(sampler);
+    double took = kvt_clock_monotonic() - from;
+    ok(isnan(kvt_command_run(command)), "after its end nothing is started");
+    kvt_command_free(command);
+    return took;
+}
+
+static void test_command(void)
+{
+    is_near(output_of("echo 3; echo 12 MiB; echo x"), 12, 0, "a command's largest number");
+    ok(isnan(output_of("echo 3; exit 1")), "not of one that failed");
+    ok(isnan(output_of("echo none")), "nor of one without numbers");
+    ok(isnan(output_of("kill -9 $$")), "nor of one that was killed");
+    ok(isnan(output_of("kill -PIPE $$; echo 7")), "signals mean what they mean elsewhere");
+    ok(close_while("sleep 60") < 30, "one that hangs is ended");
+    ok(close_while("sleep 60 | cat") < 30, "with what it started");
+    ok(close_while("exec >&-; sleep 60") < 30, "also when it has closed its output");
+    ok(close_while("yes 1") < 30, "and when that has no end");
+    kvt_command_free(NULL);
 }
 
 int main(void)
 {
     test_reading();
     test_bytes();
+    signal(SIGPIPE, SIG_IGN); /* as kvt-infer has it */
     test_sampling();
+    test_command();
     return tap_done();
 }
