@@ -9,19 +9,20 @@ static int count_batch(struct kvt_piece_encoder *encoder, const char *text, size
     const struct kvt_cache *cache = kvt_piece_cache(encoder);
     const struct kvt_tokenizer *tokenizer = encoder->tokenizer;
     struct kvt_short keys[KVT_BATCH];
+    const struct kvt_cache_line *lines[KVT_BATCH];
     uint8_t new[KVT_BATCH];
     size_t n_new = 0, start = at, tokens = 0;
     for (size_t i = 0; i < count; start = ends[i++]) {
         size_t width = ends[i] - start;
         keys[i] =
             width > KVT_SHORT ? no_key : kvt_short_readable(text + start, width, length - start);
-        __builtin_prefetch(&cache->lines[kvt_cache_line_of(keys[i])]);
+        lines[i] = &cache->lines[kvt_cache_line_of(keys[i])];
+        __builtin_prefetch(lines[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        const struct kvt_cache_line *line = &cache->lines[kvt_cache_line_of(keys[i])];
-        unsigned way = kvt_cache_find(line, keys[i]);
+        unsigned way = kvt_cache_find(lines[i], keys[i]);
         if (way < KVT_CACHE_WAYS) {
-            tokens += kvt_cache_count(line, way);
+            tokens += kvt_cache_count(lines[i], way);
             continue;
         }
         new[n_new++] = (uint8_t)i;

@@ -6,6 +6,7 @@
 #ifndef KVT_TOKEN_CACHE_H
 #define KVT_TOKEN_CACHE_H
 
+#include "core/bits.h"
 #include "token/short.h"
 
 #include <stdbool.h>
@@ -57,14 +58,37 @@ static inline size_t kvt_cache_line_of(struct kvt_short key)
     return (size_t)(kvt_short_hash(key) >> (64 - KVT_CACHE_BITS));
 }
 
+#if defined(__SSE2__)
+/* All ones in the four numbers of a place that holds the key, whatever its count. */
+static inline __m128i kvt_cache_alike(const struct kvt_short *kept, __m128i key)
+{
+    const __m128i no_count = _mm_set_epi32(INT32_MAX >> 3, -1, -1, -1);
+    const __m128i all = _mm_load_si128((const __m128i *)(const void *)kept);
+    return _mm_cmpeq_epi32(_mm_and_si128(all, no_count), key);
+}
+#endif
+
 /* The place of the key in the line, or KVT_CACHE_WAYS. Without branches: which it is is chance. */
 static inline unsigned kvt_cache_find(const struct kvt_cache_line *line, struct kvt_short key)
 {
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set_epi64x((int64_t)key.high, (int64_t)key.low);
+    const __m128i first = _mm_packs_epi32(kvt_cache_alike(&line->keys[0], wanted),
+                                          kvt_cache_alike(&line->keys[1], wanted));
+    const __m128i second = _mm_packs_epi32(kvt_cache_alike(&line->keys[2], wanted),
+                                           kvt_cache_alike(&line->keys[3], wanted));
+    unsigned fours = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(first, second)); /* by place */
+    fours &= fours >> 2;
+    fours &= fours >> 1 & 0x1111;
+    return kvt_bits_lowest(fours | UINT32_C(1) << 4 * KVT_CACHE_WAYS) / 4;
+#else
     unsigned way = KVT_CACHE_WAYS;
     for (unsigned i = 0; i < KVT_CACHE_WAYS; i++)
         way = ((line->keys[i].low ^ key.low) | (line->keys[i].high ^ key.high) << 4) == 0 ? i : way;
     return way;
+#endif
 }
+_Static_assert(KVT_CACHE_WAYS == 4, "a line is looked up as a whole");
 
 /* Tokens of the piece at this place. */
 static inline unsigned kvt_cache_count(const struct kvt_cache_line *line, unsigned way)

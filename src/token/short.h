@@ -48,9 +48,27 @@ static inline struct kvt_short kvt_short_of(const char *text, size_t length)
 /* The same where 16 bytes may be read, whatever the length: without branches. */
 static inline struct kvt_short kvt_short_within(const char *text, size_t length)
 {
-    uint64_t low = kvt_load_word(text), high = kvt_load_word(text + 8);
-    uint64_t mask = kvt_first_bytes(length & 7), all = (uint64_t)0 - (uint64_t)(length >> 3);
-    return (struct kvt_short){low & (mask | all), (high & mask & all) | (uint64_t)length << 56};
+    static const struct kvt_short bytes[KVT_SHORT + 1] = {
+        {0, 0},
+        {UINT64_MAX >> 56, 0},
+        {UINT64_MAX >> 48, 0},
+        {UINT64_MAX >> 40, 0},
+        {UINT64_MAX >> 32, 0},
+        {UINT64_MAX >> 24, 0},
+        {UINT64_MAX >> 16, 0},
+        {UINT64_MAX >> 8, 0},
+        {UINT64_MAX, 0},
+        {UINT64_MAX, UINT64_MAX >> 56},
+        {UINT64_MAX, UINT64_MAX >> 48},
+        {UINT64_MAX, UINT64_MAX >> 40},
+        {UINT64_MAX, UINT64_MAX >> 32},
+        {UINT64_MAX, UINT64_MAX >> 24},
+        {UINT64_MAX, UINT64_MAX >> 16},
+        {UINT64_MAX, UINT64_MAX >> 8},
+    };
+    uint64_t low = kvt_load_word(text) & bytes[length].low;
+    uint64_t high = kvt_load_word(text + 8) & bytes[length].high;
+    return (struct kvt_short){low, high | (uint64_t)length << 56};
 }
 
 /* The same where `readable` bytes may be read, `length` of them or more. */
