@@ -171,11 +171,11 @@ struct row {
     uint64_t keys[KVT_MERGE_SHORT];
     int32_t joined[KVT_MERGE_SHORT]; /* what the pair becomes */
     size_t n;                        /* keys in use, a multiple of KEYS_AT_ONCE */
-    uint32_t left;                   /* bit i: symbol i */
+    uint64_t left;                   /* bit i: symbol i */
 };
 
 enum { KEYS_AT_ONCE = 8 };
-_Static_assert(KVT_MERGE_SHORT == 32, "a bit for each symbol");
+_Static_assert(KVT_MERGE_SHORT == 64, "a bit for each symbol");
 
 static void set_pair(struct row *row, unsigned place, const struct kvt_merge *merge)
 {
@@ -187,7 +187,7 @@ static void start_row(const struct kvt_merges *merges, struct row *row, const in
                       size_t count)
 {
     row->n = (count + KEYS_AT_ONCE - 1) / KEYS_AT_ONCE * KEYS_AT_ONCE;
-    row->left = UINT32_MAX >> (KVT_MERGE_SHORT - count);
+    row->left = UINT64_MAX >> (KVT_MERGE_SHORT - count);
     for (size_t place = 0; place + 1 < count; place++)
         set_pair(row, (unsigned)place, kvt_merges_find_first(merges, ids[place], ids[place + 1]));
     for (size_t place = count - 1; place < row->n; place++)
@@ -209,7 +209,7 @@ static uint64_t lowest_key(const struct row *row)
 }
 
 /* The symbols behind the place, moved to the low end. */
-static uint32_t behind(const struct row *row, unsigned place)
+static uint64_t behind(const struct row *row, unsigned place)
 {
     return row->left >> place >> 1;
 }
@@ -220,10 +220,10 @@ static void join_in_row(const struct kvt_merges *merges, struct row *row, int32_
 {
     unsigned next = place + 1 + kvt_bits_lowest(behind(row, place));
     ids[place] = row->joined[place];
-    row->left &= ~(UINT32_C(1) << next);
+    row->left &= ~(UINT64_C(1) << next);
     row->keys[next] = UINT64_MAX;
     row->keys[place] = UINT64_MAX;
-    uint32_t after = behind(row, place), before = row->left & ((UINT32_C(1) << place) - 1);
+    uint64_t after = behind(row, place), before = row->left & ((UINT64_C(1) << place) - 1);
     if (after) {
         next = place + 1 + kvt_bits_lowest(after);
         set_pair(row, place, kvt_merges_find(merges, ids[place], ids[next]));
@@ -239,7 +239,7 @@ static size_t finish_row(const struct row *row, int32_t *ids, uint32_t *lengths,
 {
     size_t n = 0;
     if (!lengths) {
-        for (uint32_t left = row->left; left; left &= left - 1)
+        for (uint64_t left = row->left; left; left &= left - 1)
             ids[n++] = ids[kvt_bits_lowest(left)];
         return n;
     }
