@@ -15,7 +15,7 @@ perfect 5 0.2
 perfect 5 0.5
 perfect 40 0.2
 perfect 40 0.5'
-is "every row has every column" "$(awk -F'\t' '{ print NF }' one.tsv | sort -u)" 23
+is "every row has every column" "$(awk -F'\t' '{ print NF }' one.tsv | sort -u)" 24
 column() { awk -F'\t' -v world="$1" -v n="$2" -v name="$3" '
     NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } $1 == world && $3 == n && $4 == "0.2" { print $at[name] }' one.tsv; }
 is "a perfect run of 40 is safe, of 5 not" "$(column perfect 40 safe) $(column perfect 5 safe)" "100 0"
@@ -31,4 +31,11 @@ like "and those with too many false claims" "$("$root/scripts/calibration-table"
 CASES="line-100 100 --churn 0.05" FAST=1 "$root/scripts/calibrate" 50 71 >one.tsv
 is "failures that strike noise's gains make no silent loss" "$(awk "BEGIN { print $(column line-100 100 silent_part) <= 4 }")" 1
 is "though every data set shows the failures" "$(column line-100 100 lift)" 100
+
+# Failures one bin before silent losses: that they come first is right, that they come two bins earlier is not.
+CASES="failures-one 40 
+failures-first 40 " FAST=1 "$root/scripts/calibrate" 50 72 >one.tsv
+is "one bin apart is seldom told for two" "$(awk "BEGIN { print $(column failures-one 40 two_bins) <= 8 }")" 1
+is "where the order alone is often claimed" "$(awk "BEGIN { print ($(column failures-one 40 failures_first) >= 12) }")" 1
+is "two bins apart are told" "$(awk "BEGIN { print ($(column failures-first 40 two_bins) >= 80) }")" 1
 done_testing

@@ -56,6 +56,8 @@ is "and the bound over all lengths knows 40 contexts, not 200 entries" "$(contex
 
 # What is not seen or not proven is not claimed.
 is "a loss is not called silent where failures are unseen" "$("$world" flat-loss --n 40 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts '[.verdict,.order]|@csv' | tail -n 1)" '"degraded","undecided"'
+is "and where they are unseen, wrong answers are not said to lead, by no distance" "$("$world" wrong-first --n 100 | sed 's/"finish_reason":"stop"/"finish_reason":null/' | kvt-transition | verdicts '[.order,.rationale.order.two_bins]|@csv' | tail -n 1)" '"undecided",false'
+is "where they are seen they lead by two bins" "$("$world" wrong-first --n 100 | kvt-transition | verdicts '[.order,.rationale.order.two_bins]|@csv' | tail -n 1)" '"wrong_answers_first",true'
 is "no effect of a budget that nothing proves is not called safe" "$("$world" perfect --n 40 | sed 's/"applied":"proven"/"applied":"unproven"/' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by,.noop_suspected]|@csv' | sort -u)" '"inconclusive","noop_suspected",true'
 is "missing answers are not called safe" "$("$world" perfect --n 60 | awk '!/"run_id":"d00000-0.2"/ || /"kind":"run"/ || ++k % 4' | kvt-transition | verdicts '[.verdict,.rationale.safe.blocked_by]|@csv' | tail -n 1)" '"inconclusive","coverage"'
 { "$world" flat-loss --n 40 | sed 's/d00000-0\.2/A/; s/"kv_budget":0.2/"kv_budget":0.7/'; } >larger.jsonl

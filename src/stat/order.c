@@ -7,6 +7,7 @@
 static const double z_one_sided = 1.2816; /* one-sided .10, beside two other conditions */
 static const double z_together = 1.645;
 static const double z_hazard_limit = 1.96;
+static const double z_onset_limit = 2; /* .04 claimed where failures lead by one bin (calibration) */
 
 double kvt_order_slope(const struct kvt_order_bin *bins, size_t n_bins, size_t from, double *kappa,
                        double *centre)
@@ -85,6 +86,30 @@ double kvt_order_trend(const struct kvt_order_bin *bins, size_t n_bins, size_t f
     return top < 0 ? -corrected : corrected;
 }
 
+/* The net rate of silent losses over bins [from, to), and its variance; NAN without pairs. */
+static double silent_rate(const struct kvt_order_bin *bins, size_t from, size_t to,
+                          double *variance)
+{
+    double n = 0, net = 0, moved = 0;
+    for (size_t b = from; b < to; b++) {
+        n += (double)bins[b].n_both_ok;
+        net += (double)(bins[b].silent_loss - bins[b].silent_gain);
+        moved += (double)(bins[b].silent_loss + bins[b].silent_gain);
+    }
+    *variance = (moved + 1) / (n * n); /* signs of +1 and -1; one more keeps a bin of none honest */
+    return net / n;
+}
+
+double kvt_order_onset(const struct kvt_order_bin *bins, size_t n_bins, size_t from)
+{
+    if (from == 0 || from >= n_bins)
+        return NAN;
+    double before_variance, after_variance;
+    double before = silent_rate(bins, from - 1, from, &before_variance);
+    double after = silent_rate(bins, from, n_bins, &after_variance);
+    return (after - before) / sqrt(before_variance + after_variance);
+}
+
 static double pooled_sign_p(const struct kvt_order_bin *bins, size_t from, size_t to, int which)
 {
     long x = 0, m = 0;
@@ -154,6 +179,10 @@ struct kvt_order_result kvt_order_decide(const struct kvt_order_bin *bins, size_
         r.z_trend = kvt_order_trend(bins, n_bins, from);
     }
     r.order = compare(bins, &r, alpha);
+    r.z_onset = r.first_silent < 0 ? NAN : kvt_order_onset(bins, n_bins, (size_t)r.first_silent);
+    /* The conditions of wrong_answers_first hold the distance as well (calibration). */
+    r.two_bins = r.order == KVT_ORDER_WRONG_ANSWERS_FIRST ||
+                 (r.order == KVT_ORDER_FAILURES_FIRST && r.z_onset > z_onset_limit);
     return r;
 }
 

@@ -107,8 +107,10 @@ static void decide_order(struct kvt_verdict *v, const struct kvt_cells *cells, d
         bins[b] = cells->items[b].order;
     v->order = kvt_order_decide(bins, cells->count, alpha);
     if (!v->failures_observable && v->order.order != KVT_ORDER_FAILURES_FIRST &&
-        v->order.order != KVT_ORDER_ONLY_FAILURES)
+        v->order.order != KVT_ORDER_ONLY_FAILURES) {
         v->order.order = KVT_ORDER_UNDECIDED;
+        v->order.two_bins = false;
+    }
     free(bins);
 }
 

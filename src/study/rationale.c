@@ -187,6 +187,8 @@ static void write_order(struct kvt_writer *w, const struct kvt_judged *j)
     kvt_member_number(w, "z", v->order.z);
     kvt_member_number(w, "z_h", v->order.z_hazard);
     kvt_member_number(w, "type_trend", v->order.z_trend);
+    kvt_member_number(w, "z_onset", v->order.z_onset);
+    kvt_member_bool(w, "two_bins", v->order.two_bins);
     kvt_write_end(w);
     kvt_write_key(w, "abrupt");
     kvt_write_object(w);

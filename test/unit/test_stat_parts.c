@@ -86,6 +86,30 @@ static void plant(struct kvt_order_bin *bins, size_t n, size_t f, size_t s)
     }
 }
 
+/* The distance: silent losses one bin before their confirmed onset speak against two bins. */
+static void two_bins_apart(void)
+{
+    struct kvt_order_bin bins[5];
+    plant(bins, 5, 1, 3);
+    struct kvt_order_result r = kvt_order_decide(bins, 5, .05);
+    ok(r.two_bins, "two bins apart, and nothing before the second onset");
+    /* after: 24 of 56 net, 24 moved; before: 0 of 28. */
+    is_near(r.z_onset, (24 / 56.0) / sqrt(25 / (56.0 * 56) + 1 / (28.0 * 28)), 1e-12,
+            "z of the onset");
+    bins[2].silent_loss = 6; /* there, but not confirmed */
+    r = kvt_order_decide(bins, 5, .05);
+    is_text(kvt_order_name(r.order), "failures_first", "an onset confirmed a bin late: in order");
+    ok(!r.two_bins, "but not by two bins");
+    plant(bins, 5, 3, 1);
+    ok(kvt_order_decide(bins, 5, .05).two_bins, "wrong answers first, by two bins");
+    plant(bins, 5, 2, 2);
+    ok(!kvt_order_decide(bins, 5, .05).two_bins, "no order, no distance");
+    plant(bins, 5, 1, 0);
+    ok(isnan(kvt_order_decide(bins, 5, .05).z_onset), "no bin before the first");
+    bins[0].n_both_ok = 0;
+    ok(isnan(kvt_order_onset(bins, 5, 1)), "no pairs in the bin before");
+}
+
 static void order_claims(void)
 {
     struct kvt_order_bin bins[5];
@@ -110,6 +134,7 @@ static void order_claims(void)
     plant(bins, 5, 9, 9);
     is_text(kvt_order_name(kvt_order_decide(bins, 5, .05).order), "undecided", "nothing");
     is_text(kvt_order_name(kvt_order_decide(bins, 0, .05).order), "undecided", "no bins");
+    two_bins_apart();
     /* Cochran-Armitage on failures 1,2,6 of 8,8,8: top 5, variance 3.9130, continuity .5. */
     struct kvt_order_bin trend[3] = {{.fail_loss = 1, .silent_loss = 7},
                                      {.fail_loss = 2, .silent_loss = 6},
