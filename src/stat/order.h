@@ -1,9 +1,9 @@
 /*
  * stat/order.h: over length, do failures or silently wrong answers set in first? To be called
- * first, the one is confirmed at least two bins before the other, and two or three independent signs
- * agree, so that a wrong order is claimed in at most 5% of data sets (README, calibration). Where the
- * truth is one bin apart the second onset is often confirmed a bin late: that it really lies two
- * bins after the first is a claim of its own, `two_bins`, with an error of its own.
+ * first, the one is confirmed at least two bins before the other, and two or three independent
+ * signs agree, so that a wrong order is claimed in at most 5% of data sets (README, calibration).
+ * Where the truth is one bin apart the second onset is often confirmed a bin late: that it really
+ * lies two bins after the first is a claim of its own, `two_bins`, with an error of its own.
  */
 #ifndef KVT_STAT_ORDER_H
 #define KVT_STAT_ORDER_H
@@ -44,8 +44,8 @@ struct kvt_order_result kvt_order_decide(const struct kvt_order_bin *bins, size_
                                          double alpha);
 /*
  * The pieces, for tests and for reports. `from` is the first bin of the sums; for the onset,
- * the bin in which silent losses set in: are they rarer in the bin before than from there on? z of the
- * difference of the two net rates; NAN where one of them has no pairs.
+ * the bin in which silent losses set in: are they rarer in the bin before than from there on? z of
+ * the difference of the two net rates; NAN where one of them has no pairs.
  */
 double kvt_order_slope(const struct kvt_order_bin *bins, size_t n_bins, size_t from, double *kappa,
                        double *centre);
