@@ -32,15 +32,29 @@ static int in_order(const void *left, const void *right)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-static void add_start(struct kvt_added *added, const struct kvt_added_token *token)
+static unsigned pair_at(const char *text)
 {
-    unsigned first = (unsigned char)token->text[0];
-    if (token->length == 1) {
-        memset(added->starts + first * 32, 0xff, 32);
-        return;
-    }
-    unsigned both = first << 8 | (unsigned char)token->text[1];
-    added->starts[both >> 3] |= (uint8_t)(1u << (both & 7));
+    return (unsigned)(unsigned char)text[0] << 8 | (unsigned char)text[1];
+}
+
+static void add_pair(uint8_t *bits, unsigned pair)
+{
+    bits[pair >> 3] |= (uint8_t)(1u << (pair & 7));
+}
+
+static bool has_pair(const uint8_t *bits, unsigned pair)
+{
+    return bits[pair >> 3] >> (pair & 7) & 1;
+}
+
+static void add_pairs(struct kvt_added *added, const struct kvt_added_token *token)
+{
+    if (token->length == 1)
+        memset(added->starts + 32 * (unsigned char)token->text[0], 0xff, 32);
+    else
+        add_pair(added->starts, pair_at(token->text));
+    for (size_t at = 0; at + 1 < token->length; at++)
+        add_pair(added->pairs, pair_at(token->text + at));
 }
 
 /* The look-ups by text and the lengths to try, from the sorted tokens. */
@@ -48,12 +62,13 @@ static void make_index(struct kvt_added *added)
 {
     size_t n_lengths = 0;
     added->starts = kvt_alloc_zero(65536 / 8, 1);
+    added->pairs = kvt_alloc_zero(65536 / 8, 1);
     added->lengths = kvt_alloc_array(added->count, sizeof *added->lengths);
     for (unsigned byte = 0; byte < 256; byte++) {
         added->first_length[byte] = (uint32_t)n_lengths;
         for (uint32_t i = added->first[byte]; i < added->first[byte + 1]; i++) {
             const struct kvt_added_token *token = &added->tokens[i];
-            add_start(added, token);
+            add_pairs(added, token);
             if (kvt_vocabulary_set(&added->places, (int64_t)i, token->text, token->length,
                                    KVT_TOKEN_USER, NULL) == 0)
                 kvt_vocabulary_index(&added->places, (int32_t)i);
@@ -101,6 +116,7 @@ void kvt_added_free(struct kvt_added *added)
         free(added->tokens[i].text);
     free(added->tokens);
     free(added->starts);
+    free(added->pairs);
     free(added->lengths);
     kvt_vocabulary_free(&added->places);
     *added = (struct kvt_added){0};
@@ -153,13 +169,24 @@ static size_t spaces_after(const char *text, size_t length, size_t end)
     return end;
 }
 
-/* The longest token at text[at], or NULL. */
+/* How many bytes from text[at] on may be a token, `most` at most: no pair of them is in none. */
+static size_t reach(const struct kvt_added *added, const char *text, size_t at, size_t most)
+{
+    size_t count = 1;
+    while (count < most && has_pair(added->pairs, pair_at(text + at + count - 1)))
+        count++;
+    return count;
+}
+
+/* The longest token at text[at], or NULL; some token starts with that byte. */
 static const struct kvt_added_token *token_at(const struct kvt_added *added, const char *text,
                                               size_t length, size_t at)
 {
     unsigned byte = (unsigned char)text[at];
+    size_t longest = added->lengths[added->first_length[byte]];
+    size_t most = reach(added, text, at, longest < length - at ? longest : length - at);
     for (uint32_t i = added->first_length[byte]; i < added->first_length[byte + 1]; i++) {
-        if (added->lengths[i] > length - at)
+        if (added->lengths[i] > most)
             continue;
         int32_t place = kvt_vocabulary_find(&added->places, text + at, added->lengths[i]);
         if (place >= 0)
@@ -171,9 +198,7 @@ static const struct kvt_added_token *token_at(const struct kvt_added *added, con
 /* Can a token start at text[at], a first byte of one? */
 static bool may_start(const struct kvt_added *added, const char *text, size_t length, size_t at)
 {
-    unsigned byte = (unsigned char)text[at];
-    unsigned both = byte << 8 | (at + 1 < length ? (unsigned char)text[at + 1] : 0u);
-    return at + 1 == length || added->starts[both >> 3] & 1u << (both & 7);
+    return at + 1 == length || has_pair(added->starts, pair_at(text + at));
 }
 
 /* The next place from `at` on where a token can start, or `length`. */

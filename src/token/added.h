@@ -29,6 +29,7 @@ struct kvt_added {
     uint32_t first[257]; /* tokens that start with byte b: first[b] .. first[b + 1] */
     uint8_t
         *starts; /* bits: two bytes some token starts with (any second byte, if it has only one) */
+    uint8_t *pairs;               /* bits: two bytes that are neighbours in some token */
     struct kvt_vocabulary places; /* texts -> places in `tokens` */
     uint32_t *lengths;            /* for each byte, the lengths of its tokens, longest first */
     uint32_t first_length[257];
