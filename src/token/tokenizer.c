@@ -244,13 +244,21 @@ static bool has_all_bytes(const struct kvt_tokenizer *tokenizer)
     return true;
 }
 
-/* The lowest id of a byte, or 0. */
-static int32_t first_byte(const struct kvt_tokenizer *tokenizer)
+/*
+ * The lowest id of a byte, or of an ASCII letter and the visible space, whose ids and those of the
+ * other ASCII characters are neighbours where characters are numbered by how often they are met; 0
+ * when there is none.
+ */
+static int32_t first_symbol(const struct kvt_tokenizer *tokenizer)
 {
+    bool bytes = tokenizer->units == KVT_UNITS_BYTES;
     int32_t first = INT32_MAX;
-    for (int byte = 0; byte < 256; byte++)
-        if (tokenizer->byte_ids[byte] >= 0 && tokenizer->byte_ids[byte] < first)
-            first = tokenizer->byte_ids[byte];
+    for (int c = bytes ? 0 : 'A'; c < (bytes ? 256 : 'z' + 1); c++) {
+        int32_t id = bytes ? tokenizer->byte_ids[c] : tokenizer->ascii_ids[c];
+        first = id >= 0 && id < first ? id : first;
+    }
+    int32_t space = bytes ? -1 : kvt_vocabulary_find(&tokenizer->vocabulary, KVT_VISIBLE_SPACE, 3);
+    first = space >= 0 && space < first ? space : first;
     return first < KVT_TOKEN_LIMIT ? first : 0;
 }
 
@@ -259,10 +267,9 @@ void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer)
     kvt_added_finish(&tokenizer->added);
     kvt_added_finish(&tokenizer->added_normalized);
     kvt_merges_reserve(&tokenizer->merges, 0); /* look-ups need slots, even without rules */
-    if (tokenizer->units == KVT_UNITS_BYTES)
-        kvt_merges_make_direct(&tokenizer->merges, first_byte(tokenizer));
     simplify(tokenizer);
     find_barriers(tokenizer);
+    kvt_merges_make_direct(&tokenizer->merges, first_symbol(tokenizer));
     tokenizer->cuts_hold =
         has_all_bytes(tokenizer) && (tokenizer->units == KVT_UNITS_BYTES ||
                                      (tokenizer->byte_fallback && tokenizer->bytes_stand_alone));
