@@ -417,9 +417,9 @@ json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_erro
 END
 # a model that loads is waited for: neither attempts nor the deadline count
 loading='json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}'
-jq '.engine.request += {deadline_s: 0.5, max_attempts: 2}' "$settings" >"$scratch/loading.json"
-for k in $(seq 8); do echo "$loading" >"$scripts/load-long.$k"; done
-scenario load-long "[$good, .telemetry.attempts, .telemetry.wait_s >= 0.75]" '["loaded","stop",null,9,true]' -c "$scratch/loading.json" <<'END'
+jq '.engine.request += {deadline_s: 2, max_attempts: 2}' "$settings" >"$scratch/loading.json"
+for k in $(seq 20); do echo "$loading" >"$scripts/load-long.$k"; done
+scenario load-long "[$good, .telemetry.attempts, .telemetry.wait_s > 2]" '["loaded","stop",null,21,true]' -c "$scratch/loading.json" <<'END'
 head 200
 token loaded
 finish stop
@@ -498,6 +498,20 @@ END
 jq '.engine.request += {deadline_s: 1.5, max_attempts: 1000, backoff_s: 0.1, backoff_max_s: 0.1}' "$settings" >"$scratch/deadline.json"
 scenario deadline '[.error.type, .telemetry.attempts > 2, .telemetry.attempts < 60, .telemetry.wait_s < 1.5]' '["ENGINE_ERROR",true,true,true]' -c "$scratch/deadline.json" <<'END'
 json 500 {"error":{"message":"boom"}}
+END
+# The deadline comes amid an attempt: it is the deadline that is short, and not the server that is slow.
+jq '.engine.request += {deadline_s: 1, max_attempts: 1000, backoff_s: 0.1, backoff_max_s: 0.1}' "$settings" >"$scratch/deadline.json"
+scenario deadline-amid-attempt '[.error.type, .error.status, .error.message]' '["ENGINE_ERROR",500,"boom"]' -c "$scratch/deadline.json" <<'END'
+sleep 0.3
+json 500 {"error":{"message":"boom"}}
+END
+script deadline-amid-answer.1 <<'END'
+json 500 {"error":{"message":"boom"}}
+END
+scenario deadline-amid-answer '[.error.type, .error.status, .response.text]' '["TIMEOUT",200,"half"]' -c "$scratch/deadline.json" <<'END'
+head 200
+token half
+hold 5
 END
 # The connection of the warm-up is kept; the server closes it on the next request, which libcurl sends again.
 script kept-connection-dies.2 <<'END'

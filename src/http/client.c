@@ -324,6 +324,7 @@ static bool plan_retry(struct kvt_client *client, struct kvt_exchange *exchange,
         kvt_retry_wait(retry, exchange->tries, asked_wait(exchange), exchange->request.request_id);
     if (now + wait - exchange->first_start >= retry->deadline_s)
         return false;
+    exchange->earlier = exchange->failure;
     exchange->state = KVT_WAITING;
     exchange->waiting_since = now;
     exchange->due = now + wait;
@@ -342,6 +343,7 @@ static bool plan_load_wait(struct kvt_client *client, struct kvt_exchange *excha
     if (isnan(due))
         return false;
     exchange->tries = 0;
+    exchange->earlier = (struct kvt_failure){0};
     exchange->state = KVT_WAITING;
     exchange->waiting_since = now;
     exchange->due = due;
@@ -352,6 +354,17 @@ static bool plan_again(struct kvt_client *client, struct kvt_exchange *exchange,
 {
     bool loading = exchange->failure.loading && client->options.load_wait_s > 0;
     return loading ? plan_load_wait(client, exchange, now) : plan_retry(client, exchange, now);
+}
+
+/* An attempt that the deadline cut short before anything came says nothing of the server; the one
+ * before it does. */
+static void judge(struct kvt_exchange *exchange, const struct kvt_retry_policy *retry)
+{
+    const struct kvt_transfer *transfer = &exchange->transfer;
+    kvt_attempt_judge(exchange);
+    if (transfer->end == KVT_TRANSFER_TIMEOUT && transfer->status == 0 &&
+        transfer->timeout_s < retry->timeout_s && exchange->earlier.type)
+        exchange->failure = exchange->earlier;
 }
 
 static void settle(struct kvt_exchange *exchange)
@@ -371,7 +384,7 @@ static void settle(struct kvt_exchange *exchange)
     exchange->end = transfer->last_byte;
     if (client->options.after)
         client->options.after(exchange, client->options.hook_context);
-    kvt_attempt_judge(exchange);
+    judge(exchange, &client->options.retry);
     kvt_failure_redact(&exchange->failure, client->options.api_key);
     if (transfer->status > 0 && !exchange->failure.loading)
         kvt_loading_end(&endpoint->loading, endpoint->url->base, kvt_clock_monotonic());

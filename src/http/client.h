@@ -64,6 +64,7 @@ struct kvt_exchange {
     struct kvt_buffer document; /* an answer that is no event stream */
     char *url;
     int tries;
+    struct kvt_failure earlier; /* of the attempt before the last one; type NULL: none */
     enum { KVT_QUEUED, KVT_FLYING, KVT_WAITING } state;
     bool sniffed, is_document;
     double due, waiting_since, first_start, done_at;
