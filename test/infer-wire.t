@@ -513,6 +513,25 @@ head 200
 token half
 hold 5
 END
+# While one request waits to be asked again, another one holds the line until its deadline is past.
+script deadline-in-line.1 <<'END'
+sleep 1
+json 500 {"error":{"message":"boom"}}
+END
+script deadline-in-line.2 <<'END'
+sleep 2.4
+head 200
+token ok
+finish stop
+END
+script deadline-in-line <<'END'
+hold 4
+END
+jq '.engine.request += {deadline_s: 3, backoff_s: 0.2}' "$settings" >"$scratch/deadline.json"
+kvt-infer -c "$scratch/deadline.json" -u "$mock/s/deadline-in-line" <(head -n 2 "$scratch/crowd") >"$scratch/stream" 2>"$scratch/messages"
+is 'a request whose deadline passes in the line is not asked again' \
+    "$(asked deadline-in-line) $(jq -c 'select(.kind == "response") | [.error.message, .response.text, .telemetry.attempts, .telemetry.wait_s > 1]' "$scratch/stream" | paste -sd' ')" \
+    '2 ["boom",null,1,true] [null,"ok",1,false]'
 # The connection of the warm-up is kept; the server closes it on the next request, which libcurl sends again.
 script kept-connection-dies.2 <<'END'
 close

@@ -431,6 +431,13 @@ static struct kvt_exchange *next_to_send(struct endpoint *endpoint, double now, 
     return NULL;
 }
 
+/* Others held the line for so long that no time is left for another attempt. */
+static bool deadline_passed(const struct kvt_client *client, const struct kvt_exchange *exchange,
+                            double now)
+{
+    return exchange->tries > 0 && now - exchange->first_start >= client->options.retry.deadline_s;
+}
+
 /* Sends all that may be sent now; returns when the next one may be. */
 static double send_ready(struct kvt_client *client, double now)
 {
@@ -457,6 +464,12 @@ static double send_ready(struct kvt_client *client, double now)
             }
             if (exchange->state == KVT_WAITING)
                 exchange->wait_s += now - exchange->waiting_since;
+            if (deadline_passed(client, exchange, now)) {
+                if (stops_stage(client, exchange, true))
+                    return due;
+                finish_exchange(client, exchange);
+                continue;
+            }
             client->next_send = now + spacing;
             send_now(client, exchange, now);
         }
