@@ -34,6 +34,13 @@ done
 is "and so without --threads" "$(kvt-score "$scratch/stream" | cmp "$scratch/out.1" - 2>&1)" ''
 is "the hash is of the bytes and the newline that was missing" "$(tail -n 1 "$scratch/out.7" | jq -r .input_sha256)" \
     "$( (cat "$scratch/stream"; echo) | sha256sum | cut -d' ' -f1)"
+(printf '\xef\xbb\xbf'; head -n 3000 "$scratch/stream"; printf '{"kind":"foreign"}') >"$scratch/marked"
+(printf '\xef\xbb\xbf'; head -n 1 "$scratch/rows"; experiment em c; printf '\n{"kind":"experiment","config":{}}') >"$scratch/marked.2"
+for n in $counts; do
+    is "of all files, their byte-order marks included ($n threads)" \
+        "$(kvt-score --threads="$n" "$scratch/marked" "$scratch/marked.2" "$scratch/marked" | tail -n 1 | jq -r .input_sha256)" \
+        "$( (cat "$scratch/marked"; echo; cat "$scratch/marked.2"; echo; cat "$scratch/marked"; echo) | sha256sum | cut -d' ' -f1)"
+done
 is "each row is scored by the settings before it" \
     "$(jq -r 'if .kind == "experiment" then "= " + .config.scoring.metric elif .kind == "response" then .score.metric else empty end' "$scratch/out.7" |
         awk '$1 == "=" { metric = $2; next } { n++; if ($1 != metric) wrong++ } END { print n, wrong + 0 }')" \

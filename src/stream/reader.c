@@ -55,8 +55,6 @@ static ssize_t read_more(struct kvt_reader *reader, struct kvt_error *error)
     ssize_t got = read(reader->descriptor, reader->text + reader->end, PIECE);
     if (got < 0)
         return kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", reader->source, strerror(errno));
-    if (reader->hash)
-        kvt_sha256_add(reader->hash, reader->text + reader->end, (size_t)got);
     reader->end += (size_t)got;
     return got;
 }
@@ -67,11 +65,13 @@ static void cut_line(struct kvt_reader *reader, struct kvt_line *line, size_t st
     reader->text[stop] = '\0';
     reader->number++;
     /* Some editors start a file with a byte-order mark, which is no part of its first line. */
-    if (reader->number == 1 && stop - reader->start >= 3 &&
-        memcmp(reader->text + reader->start, "\xef\xbb\xbf", 3) == 0)
-        reader->start += 3;
+    bool marked = reader->number == 1 && stop - reader->start >= 3 &&
+                  memcmp(reader->text + reader->start, "\xef\xbb\xbf", 3) == 0;
+    size_t mark = marked ? 3 : 0;
+    reader->start += mark;
     *line = (struct kvt_line){.data = reader->text + reader->start,
                               .length = stop - reader->start,
+                              .mark = mark,
                               .source = reader->source,
                               .number = reader->number};
     reader->start = reader->searched = next;
@@ -89,8 +89,8 @@ bool kvt_reader_ready(struct kvt_reader *reader)
 
 void kvt_reader_back(struct kvt_reader *reader, const struct kvt_line *line)
 {
-    reader->start = (size_t)(line->data - reader->text);
-    reader->searched = reader->start + line->length;
+    reader->start = (size_t)(line->data - reader->text) - line->mark;
+    reader->searched = reader->start + line->mark + line->length;
     reader->text[reader->searched] = '\n';
     reader->number--;
 }
@@ -132,8 +132,6 @@ int kvt_reader_next(struct kvt_reader *reader, struct kvt_line *line, struct kvt
         if (got > 0)
             continue;
         if (reader->end > reader->start) { /* the next read will find the end again */
-            if (reader->hash)
-                kvt_sha256_add(reader->hash, "\n", 1);
             cut_line(reader, line, reader->end, reader->end);
             return 1;
         }

@@ -4,7 +4,6 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
-#include "core/sha256.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@ enum { KVT_KIND_SIZE = 32 };
 struct kvt_line {
     const char *data;
     size_t length;
+    size_t mark;              /* bytes of a byte-order mark that stand before it */
     const char *source;       /* file name, or "stdin" */
     size_t number;            /* from 1 */
     char kind[KVT_KIND_SIZE]; /* member "kind"; "" for an object without one and for empty lines */
@@ -30,9 +30,6 @@ struct kvt_reader {
     char *text; /* bytes read; those from start to end are not handed out yet, */
     size_t capacity, start, end;
     size_t searched; /* and up to here they hold no newline */
-    /* Takes in what is read, if not NULL; a newline follows a last line that has none. Borrowed;
-     * to be set before the first line is read. */
-    struct kvt_sha256 *hash;
 };
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */

@@ -46,6 +46,20 @@ static void clear(const struct kvt_stage *stage, struct block *block)
     block->stage = (struct kvt_stage){.name = stage->name, .sink = &block->sink};
 }
 
+/* Takes in the bytes of the lines first..last, which stand one behind the other in `text`, with
+ * their newlines, in the place of which readers of lines have put NULs. */
+static void hash_lines(struct kvt_stage *stage, char *text, const struct task *first,
+                       const struct task *last)
+{
+    if (stage->no_meta)
+        return;
+    for (const struct task *task = first; task <= last; task++)
+        text[task->line.data + task->line.length - text] = '\n';
+    const char *start = first->line.data - first->line.mark;
+    kvt_sha256_add(&stage->input_hash, start,
+                   (size_t)(last->line.data - start) + last->line.length + 1);
+}
+
 static void run_alone(struct kvt_ordered *ordered, struct run *run, struct task *task)
 {
     struct kvt_stage *stage = run->stage;
@@ -55,6 +69,7 @@ static void run_alone(struct kvt_ordered *ordered, struct run *run, struct task 
     if (task->route->handler(stage, &task->line, run->contexts[0], &error) != 0)
         kvt_stage_bad(stage, &task->line, error.text);
     kvt_stage_flush(stage);
+    hash_lines(stage, stage->reader.text, task, task);
 }
 
 /* Reads the next line into *task. Returns 1, 0 at the end. */
@@ -73,8 +88,8 @@ static int read_task(struct kvt_ordered *ordered, struct run *run, struct task *
 }
 
 /*
- * The lines that one read brought, up to one that must be alone. Touches of the stage the reader
- * and its hash; nothing else of it changes but by a line alone, when nothing else runs.
+ * The lines that one read brought, up to one that must be alone. Touches of the stage the reader;
+ * nothing else of it changes but by a line alone, when nothing else runs.
  */
 static bool take_block(struct kvt_ordered *ordered, void *context, size_t place)
 {
@@ -130,8 +145,9 @@ static void work_block(void *context, size_t place, size_t thread)
     }
 }
 
-/* Touches of the stage the counts and the file of bad lines, which change nowhere else but by a
- * line alone. */
+/* Touches of the stage the counts, the hash and the file of bad lines, which change nowhere else
+ * but by a line alone. Hashing comes last: the lines are out by then, and others can read
+ * meanwhile. */
 static void finish_block(void *context, size_t place)
 {
     struct run *run = context;
@@ -146,6 +162,7 @@ static void finish_block(void *context, size_t place)
         sum->in += row->in;
         sum->out += row->out;
     }
+    hash_lines(run->stage, block->text, block->tasks, block->tasks + block->n_tasks - 1);
 }
 
 static void free_block(struct block *block)
@@ -164,8 +181,6 @@ void kvt_stage_run_threads(struct kvt_stage *stage, const struct kvt_route *rout
     size_t window = n_threads > 1 ? 2 * n_threads : 1;
     struct run run = {.stage = stage, .routes = routes, .contexts = contexts};
     run.blocks = kvt_alloc_zero(window, sizeof *run.blocks);
-    if (!stage->no_meta)
-        stage->reader.hash = &stage->input_hash;
     kvt_ordered_run(&(struct kvt_ordered_work){.n_threads = n_threads,
                                                .window = window,
                                                .context = &run,
