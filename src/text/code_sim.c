@@ -4,6 +4,7 @@
  * Obershelp's matching blocks, with the automatic junk of long golds), and python-Levenshtein
  * (twice the longest common subsequence over both lengths).
  */
+#include "core/bits.h"
 #include "text/lcs.h"
 #include "text/metrics.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AUTOJUNK_LENGTH = 200, N_ASCII = 128 };
+enum { AUTOJUNK_LENGTH = 200, N_ASCII = 128, WORD_BITS = 64 };
 #define STEPS_MAX 20000000000u /* a line that needs more is refused, not approximated */
 
 /* The text's characters as numbers shared by both texts: ASCII as it is, others as they come. */
@@ -60,6 +61,7 @@ struct region {
 struct matcher {
     struct kvt_sequence a, b;
     const struct kvt_index *index; /* of b */
+    const uint64_t *match;         /* where each symbol stands in a b of 64 at most, or NULL */
     const uint32_t *popular;       /* symbols that autojunk leaves out of the search */
     uint32_t *lengths, *next;      /* run lengths ending at b[j], for the last and this a[i] */
     uint32_t *present;             /* symbols of the region's part of b; zeros between regions */
@@ -86,10 +88,10 @@ static void empty(const struct matcher *m, uint32_t *lengths, uint32_t symbol)
 }
 
 /*
- * difflib's find_longest_match: the longest run that is equal in both, of those the earliest in a,
- * then in b; found among symbols that are not popular, then grown over any equal ones beside it.
+ * The longest run that is equal in both parts, of those the earliest in a, then in b; among symbols
+ * that are not popular.
  */
-static struct block longest_block(struct matcher *m, const struct region *region)
+static struct block longest_run(struct matcher *m, const struct region *region)
 {
     struct block best = {region->a_low, region->b_low, 0};
     for (size_t j = region->b_low; j < region->b_high; j++)
@@ -124,6 +126,52 @@ static struct block longest_block(struct matcher *m, const struct region *region
         empty(m, m->lengths, m->a.data[region->a_high - 1]);
     for (size_t j = region->b_low; j < region->b_high; j++)
         m->present[m->b.data[j]] = 0;
+    return best;
+}
+
+/*
+ * The same for a b that fits one word, without popular symbols: bits say where in b runs end that
+ * end at a[i], of at least 1, 2, 3 and 4 + k symbols. Most end soon; the first three are worked out
+ * without asking whether there is anything to work out.
+ */
+static struct block longest_short_run(struct matcher *m, const struct region *region)
+{
+    const uint64_t all = ~(uint64_t)0;
+    const uint64_t part = all >> (WORD_BITS - region->b_high) & all << region->b_low;
+    uint64_t one = 0, two = 0, three = 0, more[WORD_BITS] = {0};
+    struct block best = {region->a_low, region->b_low, 0};
+    size_t depth = 0; /* more[depth] and those behind it are 0 */
+    for (size_t i = region->a_low; i < region->a_high; i++) {
+        const uint64_t match = m->match[m->a.data[i]] & part;
+        uint64_t next = three << 1 & match;
+        three = two << 1 & match;
+        two = one << 1 & match;
+        one = match;
+        size_t k = 0;
+        for (; next; k++) {
+            const uint64_t before = more[k];
+            more[k] = next;
+            next = before << 1 & match;
+        }
+        while (depth > k)
+            more[--depth] = 0;
+        depth = k;
+        m->steps += 1 + k;
+        const uint64_t longer = best.size > 2    ? more[best.size - 3]
+                                : best.size == 2 ? three
+                                : best.size == 1 ? two
+                                                 : one;
+        if (longer)
+            best =
+                (struct block){i - best.size, kvt_bits_lowest(longer) - best.size, best.size + 1};
+    }
+    return best;
+}
+
+/* difflib's find_longest_match: the longest run, then grown over any equal symbols beside it. */
+static struct block longest_block(struct matcher *m, const struct region *region)
+{
+    struct block best = m->match ? longest_short_run(m, region) : longest_run(m, region);
     while (best.a > region->a_low && best.b > region->b_low &&
            m->a.data[best.a - 1] == m->b.data[best.b - 1]) {
         best.a--;
@@ -191,6 +239,18 @@ static const uint32_t *popular_symbols(struct kvt_scratch *scratch, struct kvt_s
     return scratch->marks.data;
 }
 
+/* Where each of the n symbols stands in b, or NULL if b does not fit a word. */
+static const uint64_t *match_words(struct kvt_scratch *scratch, struct kvt_sequence b, uint32_t n)
+{
+    if (b.count > WORD_BITS)
+        return NULL;
+    uint64_t *match = kvt_scratch_bits(scratch, n);
+    memset(match, 0, n * sizeof *match);
+    for (size_t j = 0; j < b.count; j++)
+        match[b.data[j]] |= (uint64_t)1 << j;
+    return match;
+}
+
 static int difflib_ratio(struct kvt_scratch *scratch, struct kvt_sequence a, struct kvt_sequence b,
                          double *ratio, struct kvt_error *error)
 {
@@ -201,6 +261,7 @@ static int difflib_ratio(struct kvt_scratch *scratch, struct kvt_sequence a, str
     struct matcher matcher = {.a = a,
                               .b = b,
                               .index = &scratch->index,
+                              .match = match_words(scratch, b, n),
                               .popular = popular_symbols(scratch, b, n),
                               .lengths = scratch->rows.data,
                               .next = scratch->rows.data + b.count,

@@ -3,6 +3,7 @@
 #include "core/bits.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "text/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +18,6 @@ struct table {
     uint64_t *dense;       /* match vectors, `words` each; NULL if no symbol stands often */
     uint64_t *match;       /* match vector of the current symbol, zeros between uses */
 };
-
-static uint64_t *bits_of(struct kvt_scratch *scratch, size_t count)
-{
-    if (count > scratch->n_bits) {
-        free(scratch->bits);
-        scratch->bits = kvt_alloc_array(count, sizeof *scratch->bits);
-        scratch->n_bits = count;
-    }
-    return scratch->bits;
-}
 
 static void set_matches(const struct table *table, uint32_t symbol, uint64_t *vector)
 {
@@ -102,7 +93,7 @@ static uint64_t *open_table(struct table *table, struct kvt_scratch *scratch, st
     size_t n_dense = number_dense(table, scratch), total;
     if (!kvt_size_mul(table->words, more + n_dense + 1, &total))
         kvt_die(KVT_SYSTEM, "out of memory (a table of %zu x %zu)", x.count, y.count);
-    uint64_t *bits = bits_of(scratch, total);
+    uint64_t *bits = kvt_scratch_bits(scratch, total);
     memset(bits, 0, table->words * (n_dense + 1) * sizeof *bits);
     table->match = bits;
     if (n_dense)
@@ -176,7 +167,7 @@ static void mark_short(struct kvt_scratch *scratch, struct kvt_sequence x, struc
                        uint32_t *marks)
 {
     const struct kvt_index *index = &scratch->index;
-    uint64_t *rows = bits_of(scratch, 2 * x.count), *matches = rows + x.count;
+    uint64_t *rows = kvt_scratch_bits(scratch, 2 * x.count), *matches = rows + x.count;
     uint64_t row = ~(uint64_t)0;
     for (size_t i = 0; i < x.count; i++) {
         uint64_t match = 0;

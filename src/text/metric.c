@@ -72,6 +72,16 @@ void kvt_scratch_free(struct kvt_scratch *scratch)
     *scratch = (struct kvt_scratch){0};
 }
 
+uint64_t *kvt_scratch_bits(struct kvt_scratch *scratch, size_t count)
+{
+    if (count > scratch->n_bits) {
+        free(scratch->bits);
+        scratch->bits = kvt_alloc_array(count, sizeof *scratch->bits);
+        scratch->n_bits = count;
+    }
+    return scratch->bits;
+}
+
 static struct kvt_span without_newlines(struct kvt_span text)
 {
     while (text.length > 0 && text.data[0] == '\n') {

@@ -38,7 +38,7 @@ struct kvt_scratch {
     struct kvt_numbers a, b, marks, counts, rows, bounds;
     struct kvt_numbers wanted, n_wanted; /* rouge.c */
     struct kvt_index index;
-    uint64_t *bits; /* lcs.c */
+    uint64_t *bits; /* kvt_scratch_bits */
     size_t n_bits;
 };
 

@@ -37,6 +37,10 @@ KVT_EXPLAIN_FUNCTION(code)
 void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
                       size_t n_golds);
 
+/* Room for `count` words of bits, uninitialised; valid until the next call. Owned by the scratch.
+ */
+uint64_t *kvt_scratch_bits(struct kvt_scratch *scratch, size_t count);
+
 /* Where `needle` first stands in `text` (linear time), or NULL. An empty needle stands at the
  * start. */
 const char *kvt_span_find(struct kvt_span text, struct kvt_span needle);

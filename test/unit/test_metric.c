@@ -327,8 +327,58 @@ static void test_spans(void)
        "tasks that need word segmentation are refused");
 }
 
+/* difflib's matching characters of a[a_low..a_high) and b[b_low..b_high), as it is described. */
+static size_t plain_matching(const char *a, size_t a_low, size_t a_high, const char *b,
+                             size_t b_low, size_t b_high)
+{
+    size_t at_a = 0, at_b = 0, size = 0;
+    for (size_t i = a_low; i < a_high; i++)
+        for (size_t j = b_low; j < b_high; j++) {
+            size_t n = 0;
+            while (i + n < a_high && j + n < b_high && a[i + n] == b[j + n])
+                n++;
+            if (n > size)
+                at_a = i, at_b = j, size = n;
+        }
+    if (size == 0)
+        return 0;
+    return plain_matching(a, a_low, at_a, b, b_low, at_b) + size +
+           plain_matching(a, at_a + size, a_high, b, at_b + size, b_high);
+}
+
+/* Golds of up to 64 characters are compared by another way than longer ones. */
+static void test_difflib_random(void)
+{
+    static const size_t lengths[] = {1, 2, 7, 40, 63, 64, 65, 90, 130};
+    static const char *const alphabets[] = {"ab", "abc (", "etaoin(),_; "};
+    struct kvt_random random;
+    int same = 1;
+    kvt_random_seed(&random, 2);
+    for (int i = 0; i < 900; i++) {
+        char a[200] = "", b[200] = "";
+        const char *alphabet = alphabets[i % 3];
+        size_t n = lengths[i % 9], m = 1 + kvt_random_bounded(&random, sizeof a - 1);
+        size_t period = i % 5 ? sizeof a : 1 + kvt_random_bounded(&random, 9);
+        for (size_t k = 0; k < m || k < n; k++) {
+            const uint32_t bound = (uint32_t)strlen(alphabet);
+            if (k < m)
+                a[k] = k < period ? alphabet[kvt_random_bounded(&random, bound)] : a[k - period];
+            if (k < n)
+                b[k] = alphabet[kvt_random_bounded(&random, bound)];
+        }
+        if (i % 2) /* part of the gold stands in the prediction */
+            memcpy(a + m / 2, b + n / 2, n - n / 2 < m - m / 2 ? n - n / 2 : m - m / 2);
+        a[m - (m == sizeof a)] = '\0';
+        m = strlen(a);
+        double ratio = 2.0 * (double)plain_matching(a, 0, m, b, 0, n) / (double)(m + n);
+        same &= score_of("code_sim", "difflib", a, b) == nearbyint(100 * ratio) / 100;
+    }
+    ok(same, "900 random lines against what difflib describes");
+}
+
 int main(void)
 {
+    test_difflib_random();
     test_unicode();
     test_normalize();
     test_normalize_blocks();
