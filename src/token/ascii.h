@@ -32,30 +32,6 @@ static inline uint64_t kvt_letters_of(uint64_t word)
     return from_a & ~behind_z & ~word & 0x80 * KVT_EVERY_BYTE;
 }
 
-/* The high bit of every byte that is an ASCII character other than a control or a space. */
-static inline uint64_t kvt_graphic_of(uint64_t word)
-{
-    const uint64_t high = 0x80 * KVT_EVERY_BYTE;
-    uint64_t low = word & ~high;
-    uint64_t from_first = low + (0x80 - '!') * KVT_EVERY_BYTE;
-    uint64_t behind_last = low + (0x7f - '~') * KVT_EVERY_BYTE;
-    return from_first & ~behind_last & ~word & high;
-}
-
-/* End of the run of such characters from `at`. */
-static inline size_t kvt_graphic_end(const char *text, size_t length, size_t at)
-{
-    while (length - at >= 8) {
-        uint64_t others = ~kvt_graphic_of(kvt_load_word(text + at)) & 0x80 * KVT_EVERY_BYTE;
-        if (others)
-            return at + (size_t)__builtin_ctzll(others) / 8;
-        at += 8;
-    }
-    while (at < length && text[at] > ' ' && text[at] < 0x7f)
-        at++;
-    return at;
-}
-
 /* End of the run of ASCII characters from `at`. */
 static inline size_t kvt_ascii_end(const char *text, size_t length, size_t at)
 {

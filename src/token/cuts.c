@@ -1,7 +1,6 @@
 #include "token/cuts.h"
 
 #include "core/memory.h"
-#include "token/ascii.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,19 +153,20 @@ static inline bool is_cut(const struct kvt_cuts *cuts, const char *text, size_t 
     return !has(cuts->parts, pair) || !meet_in_parts(cuts, before, behind);
 }
 
-/* The last of the graphic ASCII characters from text[at] on, or `at`: between them no cut is looked
- * for, most pairs of them are in some key. */
-static size_t last_mark(const char *text, size_t length, size_t at)
+/* The last of the ASCII characters from text[at] on between which is no cut; `at` if it is none. */
+static size_t last_joined(const struct kvt_cuts *cuts, const char *text, size_t length, size_t at)
 {
-    size_t end = kvt_graphic_end(text, length, at);
-    return end > at ? end - 1 : at;
+    while (at + 1 < length && both_ascii(text[at], text[at + 1]) &&
+           has(cuts->adjacent, pair_bit(text[at], text[at + 1])))
+        at++;
+    return at;
 }
 
 /* The end of the part that starts at text[at]. */
 static inline size_t part_end(const struct kvt_cuts *cuts, const char *text, size_t length,
                               size_t at)
 {
-    at = last_mark(text, length, at);
+    at = last_joined(cuts, text, length, at);
     struct character before = character_at(text, length, at);
     for (;;) {
         size_t end = at + before.width;
@@ -187,7 +187,7 @@ static inline size_t part_end(const struct kvt_cuts *cuts, const char *text, siz
         before = behind;
         at = end;
         if (before.width == 1) {
-            at = last_mark(text, length, at);
+            at = last_joined(cuts, text, length, at);
             before.bytes = (unsigned char)text[at];
         }
     }
