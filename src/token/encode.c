@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "token/internal.h"
 #include "token/batch.h"
+#include "token/spaces.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,7 @@ struct kvt_encoder {
     struct kvt_error *error;
     unsigned flags;
     struct kvt_piece_encoder piece;
-    struct kvt_buffer part; /* text with visible spaces */
-    size_t
-        *origins; /* with KVT_ENCODE_ENDS: bytes of the raw text covered after each byte of part */
-    size_t origins_capacity;
+    struct kvt_spaces spaces; /* of a part of the text */
     struct kvt_buffer normalized[2];
     struct kvt_regex_search search;
     struct kvt_pieces pieces;
@@ -188,59 +186,6 @@ static int encode_pieces(struct kvt_encoder *encoder, const struct span *span, b
     return encode_family(encoder, span);
 }
 
-/* Appends to the normalised text; `origin` is what the raw text has covered after these bytes. */
-static void put(struct kvt_encoder *encoder, const char *text, size_t length, size_t before,
-                size_t origin)
-{
-    if (encoder->flags & KVT_ENCODE_ENDS) {
-        size_t needed = encoder->part.length + length;
-        if (needed > encoder->origins_capacity) {
-            encoder->origins_capacity = 2 * needed;
-            encoder->origins = kvt_realloc_array(encoder->origins, encoder->origins_capacity,
-                                                 sizeof *encoder->origins);
-        }
-        for (size_t i = 0; i < length; i++)
-            encoder->origins[encoder->part.length + i] = i + 1 < length ? before : origin;
-    }
-    kvt_buffer_append(&encoder->part, text, length);
-}
-
-static bool starts_with_space(const char *text, size_t length)
-{
-    return length > 0 &&
-           (text[0] == ' ' || (length >= 3 && memcmp(text, KVT_VISIBLE_SPACE, 3) == 0));
-}
-
-static bool wants_space(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
-                        bool first)
-{
-    if (tokenizer->unless_space && starts_with_space(text, length))
-        return false;
-    return tokenizer->prepend == KVT_PREPEND_ALWAYS ||
-           (tokenizer->prepend == KVT_PREPEND_FIRST && first);
-}
-
-/* SentencePiece's visible spaces: one before the part, and one for each space in it. */
-static void show_spaces(struct kvt_encoder *encoder, const char *text, size_t length, size_t base)
-{
-    const size_t width = sizeof KVT_VISIBLE_SPACE - 1;
-    encoder->part.length = 0;
-    if (wants_space(encoder->tokenizer, text, length, base == 0))
-        put(encoder, KVT_VISIBLE_SPACE, width, base, base);
-    for (size_t at = 0; at < length;) {
-        const char *space = memchr(text + at, ' ', length - at);
-        size_t stop = space ? (size_t)(space - text) : length;
-        if (encoder->flags & KVT_ENCODE_ENDS)
-            for (; at < stop; at++)
-                put(encoder, text + at, 1, base + at, base + at + 1);
-        else
-            put(encoder, text + at, stop - at, 0, 0);
-        if (space)
-            put(encoder, KVT_VISIBLE_SPACE, width, base + stop, base + stop + 1);
-        at = stop + 1;
-    }
-}
-
 /* Normalised text: its added tokens, and pieces of what is between them. */
 static int encode_span(struct kvt_encoder *encoder, const struct span *span, bool first)
 {
@@ -276,11 +221,11 @@ static int encode_part(struct kvt_encoder *encoder, const char *text, size_t len
             return -1;
     }
     if (tokenizer->escape_space) {
-        show_spaces(encoder, span.text, span.length, base);
-        span.text = encoder->part.data;
-        span.length = encoder->part.length;
-        if (encoder->flags & KVT_ENCODE_ENDS)
-            span.origins = encoder->origins;
+        bool places = (encoder->flags & KVT_ENCODE_ENDS) != 0;
+        kvt_spaces_show(&encoder->spaces, tokenizer, span.text, span.length, base, places);
+        span.text = encoder->spaces.text.data;
+        span.length = encoder->spaces.text.length;
+        span.origins = places ? encoder->spaces.origins : NULL;
     }
     return encode_span(encoder, &span, base == 0);
 }
@@ -290,11 +235,9 @@ int kvt_tokenizer_normalize(const struct kvt_tokenizer *tokenizer, struct kvt_bu
 {
     if (!tokenizer->escape_space)
         return kvt_normalizer_run(&tokenizer->normalizer, buffers, text, length, error);
-    struct kvt_encoder encoder = {.tokenizer = tokenizer};
-    show_spaces(&encoder, *text, *length, 0);
-    kvt_buffer_clear(&buffers[0]);
-    kvt_buffer_append(&buffers[0], encoder.part.data, encoder.part.length);
-    kvt_buffer_free(&encoder.part);
+    struct kvt_spaces spaces = {.text = buffers[0]};
+    kvt_spaces_show(&spaces, tokenizer, *text, *length, 0, false);
+    buffers[0] = spaces.text;
     *text = buffers[0].data;
     *length = buffers[0].length;
     return 0;
@@ -337,13 +280,12 @@ void kvt_encoder_free(struct kvt_encoder *encoder)
     if (!encoder)
         return;
     kvt_piece_free(&encoder->piece);
-    kvt_buffer_free(&encoder->part);
+    kvt_spaces_free(&encoder->spaces);
     kvt_buffer_free(&encoder->normalized[0]);
     kvt_buffer_free(&encoder->normalized[1]);
     kvt_buffer_free(&encoder->bytes);
     kvt_regex_end(&encoder->search);
     kvt_pieces_free(&encoder->pieces);
-    free(encoder->origins);
     free(encoder);
 }
 

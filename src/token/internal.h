@@ -44,6 +44,7 @@ struct kvt_tokenizer {
     enum kvt_units units;
     int32_t byte_ids[256];  /* id of each byte, -1 when there is none */
     int32_t ascii_ids[128]; /* CHARACTERS: id of each ASCII character, -1 when there is none */
+    int32_t space_id;       /* CHARACTERS: that of the visible space */
     bool byte_fallback;     /* characters without a token become bytes */
     bool fuse_unknown;      /* neighbouring unknown characters are one token */
     bool ignore_merges;     /* a piece that is a token as a whole is taken as it is */

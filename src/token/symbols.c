@@ -67,6 +67,10 @@ static int32_t character(const struct kvt_tokenizer *tokenizer, const char *text
     *width = 1;
     if ((unsigned char)*text < 0x80)
         return tokenizer->ascii_ids[(unsigned char)*text];
+    if (length >= 3 && memcmp(text, KVT_VISIBLE_SPACE, 3) == 0) {
+        *width = 3;
+        return tokenizer->space_id;
+    }
     uint8_t flags;
     *width = kvt_unicode_next((const unsigned char *)text, length, &flags);
     return kvt_vocabulary_find(&tokenizer->vocabulary, text, *width);

@@ -166,6 +166,7 @@ static void find_barriers(struct kvt_tokenizer *tokenizer)
         return;
     for (int c = 0; c < 128; c++)
         tokenizer->ascii_ids[c] = kvt_vocabulary_find(vocabulary, (char[]){(char)c}, 1);
+    tokenizer->space_id = kvt_vocabulary_find(vocabulary, KVT_VISIBLE_SPACE, 3);
     for (int32_t id = 0; id < vocabulary->size; id++) {
         size_t length;
         const char *key = kvt_vocabulary_key(vocabulary, id, &length);
@@ -257,8 +258,8 @@ static int32_t first_symbol(const struct kvt_tokenizer *tokenizer)
         int32_t id = bytes ? tokenizer->byte_ids[c] : tokenizer->ascii_ids[c];
         first = id >= 0 && id < first ? id : first;
     }
-    int32_t space = bytes ? -1 : kvt_vocabulary_find(&tokenizer->vocabulary, KVT_VISIBLE_SPACE, 3);
-    first = space >= 0 && space < first ? space : first;
+    if (!bytes && tokenizer->space_id >= 0 && tokenizer->space_id < first)
+        first = tokenizer->space_id;
     return first < KVT_TOKEN_LIMIT ? first : 0;
 }
 
