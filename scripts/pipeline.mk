@@ -55,7 +55,9 @@ $(RUN)/settings/bin.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings
 	@$(model_of_environment)
 	@for key in dataset.path model.path model.tokenizer dataset.templates; do \
 	    $(LINT) -c $(CONFIG) --get=$$key | while IFS= read -r file; do \
-	        case "$$file" in http*) ;; *) [ ! -f "$$file" ] || sha256sum "$$file" >> $@.new;; esac; done; done
+	        case "$$file" in http*) ;; *) [ ! -f "$$file" ] || sha256sum "$$file" >> $@.new;; esac; \
+	        beside=$${file%tokenizer.json}tokenizer_config.json; \
+	        case "$$file" in */tokenizer.json|tokenizer.json) [ ! -f "$$beside" ] || sha256sum "$$beside" >> $@.new;; esac; done; done
 	@$(replace_if_changed)
 # Where the answers come from counts, by the server's name and not its port.
 $(RUN)/settings/infer.json: FORCE $(CONFIG) $(LINT) | $(RUN)/settings

@@ -56,4 +56,39 @@ fi
 is "--special adds what the file's template adds" \
     "$(echo '{"text":""}' | kvt-bin --count --ids --special --tokenizer=test/golden/tokens/llama3.json)" \
     "{\"ids\":[$(jq '.added_tokens[] | select(.content == "<|begin|>").id' test/golden/tokens/llama3.json)]}"
+
+# tokenizer_config.json beside a tokenizer.json: some classes build the template anew
+mkdir "$scratch/llama2"
+cp test/golden/tokens/llama2.json "$scratch/llama2/tokenizer.json"
+config() { # MEMBERS: ids of "a" with what is added
+    printf '{"model_max_length": 1000000000000000019884624838656, "bos_token": {"content": "<s>"}, "eos_token": "</s>", %s}\n' "$1" >"$scratch/llama2/tokenizer_config.json"
+    special llama2/tokenizer.json
+}
+special() { echo '{"text":"a"}' | kvt-bin --count --ids --special --tokenizer="$scratch/$1" | jq -c .ids; }
+alone=$(echo '{"text":"a"}' | kvt-bin --count --ids --tokenizer="$scratch/llama2/tokenizer.json" | jq -c '.ids[]' | paste -sd,)
+is "the file's own template" "$(special llama2/tokenizer.json)" "[1,$alone]"
+is "the config takes BOS away" "$(config '"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": false')" "[$alone]"
+is "adds EOS" "$(config '"tokenizer_class": "LlamaTokenizer", "add_eos_token": true')" "[1,$alone,2]"
+is "or agrees" "$(config '"tokenizer_class": "GemmaTokenizerFast", "add_bos_token": true, "add_eos_token": false')" "[1,$alone]"
+is "says nothing" "$(config '"tokenizer_class": "LlamaTokenizerFast"')" "[1,$alone]"
+is "or has a class that does not look at it" "$(config '"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false, "add_eos_token": true')" "[1,$alone]"
+is "without --special it does not matter" "$(config '"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": false' >/dev/null; echo '{"text":"a"}' | kvt-bin --count --tokenizer="$scratch/llama2/tokenizer.json")" \
+    "$(echo '{"text":"a"}' | kvt-bin --count --tokenizer=test/golden/tokens/llama2.json)"
+digest() { echo '{"_id":"1","input":"q","context":"c","answers":["a"]}' | kvt-bin --name=x --tokenizer="$scratch/llama2/tokenizer.json" --bins=1 2>/dev/null | jq -r 'select(.kind == "dataset").tokenizer.sha256'; }
+file=$(sha256sum <"$scratch/llama2/tokenizer.json" | cut -d' ' -f1)
+config '"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true' >/dev/null
+is "the digest is the file's" "$(digest)" "$file"
+config '"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": false' >/dev/null
+like "but not where the config changes the ids" "$([ "$(digest)" != "$file" ] && digest)" '^[0-9a-f]{64}$'
+cp "$scratch/llama2/tokenizer.json" "$scratch/llama2/other.json"
+is "of another file it says nothing" "$(special llama2/other.json)" "[1,$alone]"
+echo '{"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true}' >"$scratch/llama2/tokenizer_config.json"
+fails 2 "a BOS to add and none named" kvt-bin --count --tokenizer="$scratch/llama2/tokenizer.json" /dev/null
+like "is told" "$(cat "$scratch/.err")" 'tokenizer.json: tokenizer_config.json beside it: add_bos_token is true, but there is no bos_token'
+echo '{"tokenizer_class": ' >"$scratch/llama2/tokenizer_config.json"
+fails 2 "as is one that is no JSON" kvt-bin --count --tokenizer="$scratch/llama2/tokenizer.json" /dev/null
+mkdir "$scratch/deepseek"
+cp test/golden/tokens/deepseek.json "$scratch/deepseek/tokenizer.json"
+end=$(jq '.added_tokens[0].id' test/golden/tokens/deepseek.json)
+is "a file without a post_processor, as DeepSeek's" "$(echo '{"tokenizer_class":"LlamaTokenizerFast","add_bos_token":true,"add_eos_token":false,"bos_token":{"__type":"AddedToken","content":"<｜end｜>"}}' >"$scratch/deepseek/tokenizer_config.json"; special deepseek/tokenizer.json | jq -c '.[0]')" "$end"
 done_testing

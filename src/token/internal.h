@@ -75,9 +75,10 @@ struct kvt_tokenizer {
     struct kvt_template_ids prefix, suffix; /* around the text, with KVT_ENCODE_SPECIAL */
     int32_t bos;                            /* -1: none */
     bool adds_bos;
-    uint8_t *ends;  /* by id: 1 for tokens that end an answer */
-    char *outputs;  /* bytes of each token in output text */
-    size_t *starts; /* by id, size + 1 places in outputs */
+    bool ends_by_config; /* prefix or suffix are not those of the file (load_config.c) */
+    uint8_t *ends;       /* by id: 1 for tokens that end an answer */
+    char *outputs;       /* bytes of each token in output text */
+    size_t *starts;      /* by id, size + 1 places in outputs */
     char *path;
     pthread_mutex_t
         lock; /* of long_tables, cuts and sha256, which are made when they are first asked for */

@@ -392,7 +392,8 @@ static int load(struct loading *loading)
     if (set_unknown(loading) != 0 ||
         kvt_load_normalizer(tokenizer, loading->normalizer, loading->error) != 0 ||
         kvt_load_added(tokenizer, loading->added, loading->error) != 0 ||
-        kvt_load_post(tokenizer, loading->post, loading->error) != 0)
+        kvt_load_post(tokenizer, loading->post, loading->error) != 0 ||
+        kvt_load_config(tokenizer, tokenizer->path, loading->error) != 0)
         return -1;
     kvt_tokenizer_finish(tokenizer);
     kvt_tokenizer_mark_ends(tokenizer);

@@ -13,6 +13,9 @@ int kvt_load_normalizer(struct kvt_tokenizer *tokenizer, const json_t *value,
 int kvt_load_pre(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error);
 /* After the vocabulary and the added tokens. */
 int kvt_load_post(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error);
+/* After kvt_load_post: what the tokenizer_config.json beside the file at `path`, if there is one,
+ * changes of the template. */
+int kvt_load_config(struct kvt_tokenizer *tokenizer, const char *path, struct kvt_error *error);
 int kvt_load_added(struct kvt_tokenizer *tokenizer, const json_t *value, struct kvt_error *error);
 
 #endif

@@ -454,14 +454,34 @@ const struct kvt_cuts *kvt_tokenizer_cuts(const struct kvt_tokenizer *tokenizer)
     return cuts;
 }
 
+/* The file alone does not tell what it makes of a text any more. */
+static void add_ends(struct kvt_tokenizer *tokenizer)
+{
+    const struct kvt_template_ids *ends[] = {&tokenizer->prefix, &tokenizer->suffix};
+    struct kvt_sha256 hash;
+    kvt_sha256_start(&hash);
+    kvt_sha256_field(&hash, tokenizer->sha256);
+    for (int i = 0; i < 2; i++) {
+        char id[16] = "";
+        if (ends[i]->count)
+            snprintf(id, sizeof id, "%ld", (long)ends[i]->ids[0]);
+        kvt_sha256_field(&hash, id);
+    }
+    kvt_sha256_hex(&hash, tokenizer->sha256);
+}
+
 const char *kvt_tokenizer_sha256(const struct kvt_tokenizer *tokenizer)
 {
     /* The file may be a model of many gigabytes: it is hashed only for those who ask. The tokenizer
      * is immutable to its callers; this cache is behind its lock. */
     struct kvt_tokenizer *owner = (struct kvt_tokenizer *)(uintptr_t)tokenizer;
     pthread_mutex_lock(&owner->lock);
-    if (!owner->sha256[0] && kvt_sha256_file(owner->path, owner->sha256) != 0)
-        owner->sha256[0] = '\0';
+    if (!owner->sha256[0]) {
+        if (kvt_sha256_file(owner->path, owner->sha256) != 0)
+            owner->sha256[0] = '\0';
+        else if (owner->ends_by_config)
+            add_ends(owner);
+    }
     pthread_mutex_unlock(&owner->lock);
     return owner->sha256;
 }
