@@ -3,6 +3,7 @@
  * is normalised, split into pieces, and each piece is encoded by itself.
  */
 #include "core/memory.h"
+#include "token/byte_level.h"
 #include "token/internal.h"
 #include "token/batch.h"
 #include "token/spaces.h"

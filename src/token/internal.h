@@ -95,10 +95,6 @@ void kvt_tokenizer_finish(struct kvt_tokenizer *tokenizer);
 /* Marks the tokens that end an answer, by their names in common use. */
 void kvt_tokenizer_mark_ends(struct kvt_tokenizer *tokenizer);
 
-/* Undoes the printable spelling of bytes in byte-level vocabularies (GPT-2); -1 if the text is not
- * one. */
-int kvt_byte_level_decode(const char *text, size_t length, struct kvt_buffer *out);
-
 /*
  * For vocabularies without merge rules: every way to cut the token in two other tokens (at a
  * character boundary, unless the units are bytes) becomes a rule of this rank.

@@ -4,6 +4,7 @@
  * and what the absent keys mean, as in llama.cpp, which defined them.
  */
 #include "core/memory.h"
+#include "token/byte_level.h"
 #include "token/gguf.h"
 #include "token/internal.h"
 #include "token/unicode.h"

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/utf8.h"
+#include "token/byte_level.h"
 #include "token/internal.h"
 #include "token/unicode.h"
 

@@ -80,7 +80,4 @@ int kvt_pre_run(const struct kvt_pre *pre, const char *text, size_t length, bool
                 struct kvt_pieces *pieces, struct kvt_error *error);
 void kvt_pieces_free(struct kvt_pieces *pieces);
 
-/* Appends the printable spelling of bytes (GPT-2). */
-void kvt_byte_level_encode(const char *text, size_t length, struct kvt_buffer *out);
-
 #endif
