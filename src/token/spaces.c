@@ -1,5 +1,6 @@
 #include "token/spaces.h"
 
+#include "core/bits.h"
 #include "core/memory.h"
 #include "token/ascii.h"
 
@@ -23,20 +24,35 @@ static bool wants_space(const struct kvt_tokenizer *tokenizer, const char *text,
            (tokenizer->prepend == KVT_PREPEND_FIRST && first);
 }
 
-/* Without branches: of text and spaces neither comes in long runs. */
-static void show(struct kvt_buffer *out, const char *text, size_t length)
+/* Without branches: neither words nor runs of spaces are long. Returns the end of what it wrote. */
+static char *show_each(char *out, const char *text, size_t length)
 {
     uint32_t space = 0;
     memcpy(&space, KVT_VISIBLE_SPACE, WIDTH);
-    size_t added = (WIDTH - 1) * kvt_count_byte(text, length, ' ');
-    kvt_buffer_reserve(out, length + added + sizeof space);
-    char *at = out->data + out->length;
     for (size_t i = 0; i < length; i++) {
         bool is_space = text[i] == ' ';
         uint32_t bytes = is_space ? space : (unsigned char)text[i];
-        memcpy(at, &bytes, sizeof bytes);
-        at += is_space ? WIDTH : 1;
+        memcpy(out, &bytes, sizeof bytes);
+        out += is_space ? WIDTH : 1;
     }
+    return out;
+}
+
+static void show(struct kvt_buffer *out, const char *text, size_t length)
+{
+    size_t added = (WIDTH - 1) * kvt_count_byte(text, length, ' ');
+    kvt_buffer_reserve(out, length + added + sizeof(uint32_t)); /* each is written as a word */
+    char *end = out->data + out->length;
+    size_t at = 0;
+    for (; length - at >= KVT_BLOCK; at += KVT_BLOCK) {
+        if (kvt_block_equal(text + at, ' ')) {
+            end = show_each(end, text + at, KVT_BLOCK);
+        } else {
+            memcpy(end, text + at, KVT_BLOCK);
+            end += KVT_BLOCK;
+        }
+    }
+    show_each(end, text + at, length - at);
     out->length += length + added;
     out->data[out->length] = '\0';
 }

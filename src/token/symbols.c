@@ -60,20 +60,25 @@ bool kvt_symbols_has_bytes(const struct kvt_tokenizer *tokenizer, const char *te
     return true;
 }
 
-/* The id of the character at the start of the text, or -1; sets its bytes. */
-static int32_t character(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
-                         size_t *width)
+/* The id of the character beyond ASCII at the start of the text, or -1; sets its bytes. */
+static int32_t wide_character(const struct kvt_tokenizer *tokenizer, const char *text,
+                              size_t length, size_t *width)
 {
-    *width = 1;
-    if ((unsigned char)*text < 0x80)
-        return tokenizer->ascii_ids[(unsigned char)*text];
-    if (length >= 3 && memcmp(text, KVT_VISIBLE_SPACE, 3) == 0) {
-        *width = 3;
+    *width = 3;
+    if (length >= *width && memcmp(text, KVT_VISIBLE_SPACE, *width) == 0)
         return tokenizer->space_id;
-    }
     uint8_t flags;
     *width = kvt_unicode_next((const unsigned char *)text, length, &flags);
     return kvt_vocabulary_find(&tokenizer->vocabulary, text, *width);
+}
+
+/* The same of any character. */
+static inline int32_t character(const struct kvt_tokenizer *tokenizer, const char *text,
+                                size_t length, size_t *width)
+{
+    *width = 1;
+    return (unsigned char)*text < 0x80 ? tokenizer->ascii_ids[(unsigned char)*text]
+                                       : wide_character(tokenizer, text, length, width);
 }
 
 /*
@@ -110,8 +115,8 @@ bool kvt_symbols_push(const struct kvt_tokenizer *tokenizer, const char *text, s
 }
 
 /* The first symbol of the text, or -1; sets its bytes. */
-static int32_t symbol(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
-                      size_t *width)
+static inline int32_t symbol(const struct kvt_tokenizer *tokenizer, const char *text, size_t length,
+                             size_t *width)
 {
     *width = 1;
     return tokenizer->units == KVT_UNITS_BYTES ? tokenizer->byte_ids[(unsigned char)*text]
@@ -146,7 +151,12 @@ bool kvt_symbols_of_key(const void *tokenizer, const char *key, size_t length,
 size_t kvt_symbols_known(const struct kvt_tokenizer *tokenizer, const char *text, size_t length)
 {
     size_t at = 0, width;
-    while (at < length && symbol(tokenizer, text + at, length - at, &width) >= 0)
+    if (tokenizer->units == KVT_UNITS_BYTES) {
+        while (at < length && tokenizer->byte_ids[(unsigned char)text[at]] >= 0)
+            at++;
+        return at;
+    }
+    while (at < length && character(tokenizer, text + at, length - at, &width) >= 0)
         at += width;
     return at;
 }
