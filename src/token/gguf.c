@@ -1,11 +1,10 @@
-#include "token/gguf.h"
+#include "token/gguf_parts.h"
 
 #include "core/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,27 +18,6 @@ enum {
     DEFAULT_ALIGNMENT = 32,
 };
 
-struct value {
-    char *key;
-    uint32_t type;
-    uint32_t element;          /* of an array */
-    uint64_t count;            /* of an array */
-    const unsigned char *data; /* scalar or numeric array, inside the mapping, unaligned */
-    char *text;                /* string, or the texts of a string array one after the other */
-    size_t length;             /* of a string */
-    size_t *starts; /* string array: count + 1 places in text, each text NUL-terminated */
-};
-
-struct kvt_gguf {
-    unsigned char *map;
-    size_t size;
-    struct value *values; /* sorted by key */
-    size_t n_values;
-    struct kvt_gguf_tensor *tensors; /* in file order */
-    size_t n_tensors;
-    const struct kvt_gguf_tensor **by_name;
-};
-
 /* A place in the mapped file; every read is checked against the end. */
 struct cursor {
     const unsigned char *start;
@@ -48,12 +26,6 @@ struct cursor {
     const char *path;
     struct kvt_error *error;
 };
-
-static size_t value_size(uint32_t type)
-{
-    static const unsigned char sizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
-    return type < sizeof sizes ? sizes[type] : 0;
-}
 
 /* Elements and bytes of one block of a tensor type; false for a type this build does not know. */
 static bool tensor_block(uint32_t type, uint64_t *elements, uint64_t *bytes)
@@ -119,7 +91,7 @@ static char *take_name(struct cursor *cursor, const char *field)
     return kvt_strndup(text, length);
 }
 
-static int read_text_array(struct cursor *cursor, struct value *value)
+static int read_text_array(struct cursor *cursor, struct kvt_gguf_value *value)
 {
     if (value->count > (cursor->size - cursor->at) / sizeof(uint64_t))
         return cut_short(cursor, value->key);
@@ -149,14 +121,14 @@ static int read_text_array(struct cursor *cursor, struct value *value)
     return 0;
 }
 
-static int read_array(struct cursor *cursor, struct value *value)
+static int read_array(struct cursor *cursor, struct kvt_gguf_value *value)
 {
     if (take(cursor, value->key, &value->element, sizeof value->element) ||
         take(cursor, value->key, &value->count, sizeof value->count))
         return -1;
     if (value->element == KVT_GGUF_STRING)
         return read_text_array(cursor, value);
-    size_t size = value_size(value->element);
+    size_t size = kvt_gguf_value_size(value->element);
     if (size == 0)
         return kvt_fail(cursor->error, KVT_DATA,
                         "%s: key %s: array of type %" PRIu32 " is not known", cursor->path,
@@ -168,7 +140,7 @@ static int read_array(struct cursor *cursor, struct value *value)
     return 0;
 }
 
-static int read_value(struct cursor *cursor, struct value *value)
+static int read_value(struct cursor *cursor, struct kvt_gguf_value *value)
 {
     value->key = take_name(cursor, "a metadata key");
     if (!value->key || take(cursor, value->key, &value->type, sizeof value->type))
@@ -182,7 +154,7 @@ static int read_value(struct cursor *cursor, struct value *value)
         value->text = kvt_strndup(text, value->length);
         return 0;
     }
-    size_t size = value_size(value->type);
+    size_t size = kvt_gguf_value_size(value->type);
     if (size == 0)
         return kvt_fail(cursor->error, KVT_DATA, "%s: key %s: type %" PRIu32 " is not known",
                         cursor->path, value->key, value->type);
@@ -195,7 +167,7 @@ static int read_value(struct cursor *cursor, struct value *value)
 
 static int compare_values(const void *a, const void *b)
 {
-    return strcmp(((const struct value *)a)->key, ((const struct value *)b)->key);
+    return strcmp(((const struct kvt_gguf_value *)a)->key, ((const struct kvt_gguf_value *)b)->key);
 }
 
 static int read_values(struct cursor *cursor, struct kvt_gguf *gguf, uint64_t count)
@@ -435,182 +407,4 @@ void kvt_gguf_close(struct kvt_gguf *gguf)
     if (gguf->map)
         munmap(gguf->map, gguf->size);
     free(gguf);
-}
-
-static const struct value *find(const struct kvt_gguf *gguf, const char *key)
-{
-    size_t low = 0, high = gguf->n_values;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(key, gguf->values[middle].key);
-        if (order == 0)
-            return &gguf->values[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}
-
-/* One integer of the given type at data (unaligned); false when the type is no integer. */
-static bool read_integer(uint32_t type, const unsigned char *data, int64_t *value)
-{
-    union {
-        uint8_t u8;
-        int8_t i8;
-        uint16_t u16;
-        int16_t i16;
-        uint32_t u32;
-        int32_t i32;
-        uint64_t u64;
-        int64_t i64;
-    } raw;
-    if (type == KVT_GGUF_F32 || type == KVT_GGUF_F64 || type == KVT_GGUF_BOOL || !value_size(type))
-        return false;
-    memcpy(&raw, data, value_size(type));
-    switch (type) {
-    case KVT_GGUF_U8:
-        *value = raw.u8;
-        return true;
-    case KVT_GGUF_I8:
-        *value = raw.i8;
-        return true;
-    case KVT_GGUF_U16:
-        *value = raw.u16;
-        return true;
-    case KVT_GGUF_I16:
-        *value = raw.i16;
-        return true;
-    case KVT_GGUF_U32:
-        *value = raw.u32;
-        return true;
-    case KVT_GGUF_I32:
-        *value = raw.i32;
-        return true;
-    case KVT_GGUF_U64:
-        if (raw.u64 > INT64_MAX)
-            return false;
-        *value = (int64_t)raw.u64;
-        return true;
-    default:
-        *value = raw.i64;
-        return true;
-    }
-}
-
-static bool read_real(uint32_t type, const unsigned char *data, double *value)
-{
-    if (type == KVT_GGUF_F32) {
-        float single;
-        memcpy(&single, data, sizeof single);
-        *value = (double)single;
-        return true;
-    }
-    if (type == KVT_GGUF_F64) {
-        memcpy(value, data, sizeof *value);
-        return true;
-    }
-    int64_t integer;
-    if (!read_integer(type, data, &integer))
-        return false;
-    *value = (double)integer;
-    return true;
-}
-
-bool kvt_gguf_integer(const struct kvt_gguf *gguf, const char *key, int64_t *value)
-{
-    const struct value *found = find(gguf, key);
-    return found && found->data && found->type != KVT_GGUF_ARRAY &&
-           read_integer(found->type, found->data, value);
-}
-
-bool kvt_gguf_real(const struct kvt_gguf *gguf, const char *key, double *value)
-{
-    const struct value *found = find(gguf, key);
-    return found && found->data && found->type != KVT_GGUF_ARRAY &&
-           read_real(found->type, found->data, value);
-}
-
-bool kvt_gguf_bool(const struct kvt_gguf *gguf, const char *key, bool *value)
-{
-    const struct value *found = find(gguf, key);
-    if (!found || found->type != KVT_GGUF_BOOL)
-        return false;
-    *value = found->data[0] != 0;
-    return true;
-}
-
-const char *kvt_gguf_string(const struct kvt_gguf *gguf, const char *key, size_t *length)
-{
-    const struct value *found = find(gguf, key);
-    if (!found || found->type != KVT_GGUF_STRING)
-        return NULL;
-    if (length)
-        *length = found->length;
-    return found->text;
-}
-
-static const struct value *find_array(const struct kvt_gguf *gguf, const char *key)
-{
-    const struct value *found = find(gguf, key);
-    return found && found->type == KVT_GGUF_ARRAY ? found : NULL;
-}
-
-int64_t kvt_gguf_array_length(const struct kvt_gguf *gguf, const char *key, int element_type)
-{
-    const struct value *found = find_array(gguf, key);
-    if (!found || element_type < 0 || found->element != (uint32_t)element_type)
-        return -1;
-    return (int64_t)found->count; /* fits: checked against the file's size */
-}
-
-const char *kvt_gguf_array_string(const struct kvt_gguf *gguf, const char *key, int64_t index,
-                                  size_t *length)
-{
-    const struct value *found = find_array(gguf, key);
-    if (!found || !found->starts || index < 0 || (uint64_t)index >= found->count)
-        return NULL;
-    size_t i = (size_t)index;
-    if (length)
-        *length = found->starts[i + 1] - found->starts[i] - 1;
-    return found->text + found->starts[i];
-}
-
-double kvt_gguf_array_number(const struct kvt_gguf *gguf, const char *key, int64_t index)
-{
-    const struct value *found = find_array(gguf, key);
-    if (!found || !found->data || index < 0 || (uint64_t)index >= found->count)
-        return NAN;
-    const unsigned char *at = found->data + (size_t)index * value_size(found->element);
-    double value;
-    if (found->element == KVT_GGUF_BOOL)
-        return at[0] != 0;
-    return read_real(found->element, at, &value) ? value : NAN;
-}
-
-const struct kvt_gguf_tensor *kvt_gguf_tensor(const struct kvt_gguf *gguf, const char *name)
-{
-    size_t low = 0, high = gguf->n_tensors;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, gguf->by_name[middle]->name);
-        if (order == 0)
-            return gguf->by_name[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}
-
-size_t kvt_gguf_n_tensors(const struct kvt_gguf *gguf)
-{
-    return gguf->n_tensors;
-}
-
-const struct kvt_gguf_tensor *kvt_gguf_tensor_at(const struct kvt_gguf *gguf, size_t index)
-{
-    return index < gguf->n_tensors ? &gguf->tensors[index] : NULL;
 }
