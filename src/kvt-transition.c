@@ -100,11 +100,12 @@ static void add_name(struct kvt_buffer *list, const char *name)
 static size_t list_tasks(const struct kvt_observations *table, struct kvt_buffer *list)
 {
     size_t n = 0;
-    unsigned char *seen = kvt_alloc_zero(table->names.count, 1);
+    bool *seen = kvt_alloc_zero(table->names.count, sizeof *seen);
     for (size_t i = 0; i < table->count; i++) {
         uint32_t task = table->items[i].task;
-        if (task == KVT_NO_NAME || seen[task]++)
+        if (task == KVT_NO_NAME || seen[task])
             continue;
+        seen[task] = true;
         add_name(list, kvt_observations_name(table, task));
         n++;
     }

@@ -117,6 +117,9 @@ fails 1 "nor are those of tasks that nothing says share them" kvt-transition --n
 like "which are named" "$(cat .err)" 'holds 2 tasks \((qasper, hotpotqa|hotpotqa, qasper)\), and no dataset line says that they share'
 is "several tasks in one data set are planned together" "$(kvt-transition --next 25 <(set_of both; set_of both) tasks.jsonl 2>err)" "$(next zone --n 10)"
 like "which is said" "$(cat err)" "the data set's bins hold 2 tasks \\((qasper, hotpotqa|hotpotqa, qasper)\\), which are planned together"
+"$world" zone --n 60 | sed 's/"meta":{[^}]*}/"meta":{"task":"qasper"}/' >many.jsonl
+ok "hundreds of responses of one task are one task" bash -c '[ "$(grep -c qasper many.jsonl)" -gt 512 ] && kvt-transition --next 25 many.jsonl'
+is "and nothing is said" "$(cat .err)" ''
 fails 1 "no response at all" kvt-transition /dev/null
 fails 2 "a delta out of range" bash -c 'kvt-transition --delta=3 zone.jsonl'
 fails 2 "an unknown method" kvt-transition --method=zscor zone.jsonl
