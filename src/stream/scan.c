@@ -181,10 +181,34 @@ void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length)
         scan->at++;
 }
 
+/* A member whose key is short and has neither escapes nor white space around it, as most are. */
+static inline bool plain_key(struct kvt_scan *scan, struct kvt_member *member)
+{
+    const char *quote = scan->first ? scan->at : scan->at + 1;
+    if (scan->end - scan->at < KVT_PIECE + 4 || *quote != '"' || (!scan->first && *scan->at != ','))
+        return false;
+    const kvt_piece piece = kvt_piece_load(quote + 1);
+    const uint64_t stops = kvt_piece_equal(piece, '"') | kvt_piece_equal(piece, '\\');
+    if (!stops)
+        return false;
+    const size_t length = kvt_bits_lowest(stops);
+    const char *after = quote + 1 + length;
+    if (after[0] != '"' || after[1] != ':' || after[2] <= ' ')
+        return false;
+    *member = (struct kvt_member){
+        .start = quote, .key = quote + 1, .key_length = length, .value = after + 2};
+    scan->first = false;
+    return true;
+}
+
 bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
 {
     if (scan->bad || scan->close)
         return false;
+    if (plain_key(scan, member)) {
+        scan->bad = true; /* until the whole member was seen */
+        return true;
+    }
     const char *end = scan->end;
     const char *at = skip_space(scan->at, end);
     if (at < end && *at == '}') {

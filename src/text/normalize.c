@@ -258,8 +258,8 @@ static size_t put_tokens(struct builder *builder, const char *text, size_t lengt
     if (length >= 2 * KVT_BLOCK)
         return put_block(builder, text);
     char block[2 * KVT_BLOCK];
+    memset(block, ' ', sizeof block);
     memcpy(block, text, length);
-    memset(block + length, ' ', sizeof block - length);
     size_t taken = put_block(builder, block);
     return taken < length ? taken : length;
 }

@@ -154,6 +154,8 @@ static void test_scan(void)
     is_text(kind_of("[1]"), "(bad)", "an array");
     is_text(kind_of("{\"a\" 1}"), "(bad)", "no colon");
     is_text(kind_of("{\"a\":1"), "(bad)", "no closing brace");
+    is_text(kind_of("{\"a\":1\"2,\"kind\":\"x\"}"), "(bad)", "a quote in a number");
+    is_text(kind_of("{\"a\":1{},\"kind\":\"x\"}"), "(bad)", "a bracket behind one");
     is_text(spliced("{\"kind\":\"r\",\"x\":0.20}", "\"score\":1"),
             "{\"kind\":\"r\",\"x\":0.20,\"score\":1}", "members go before the last brace");
     is_text(
