@@ -32,9 +32,9 @@ static const struct {
 /* Some characters of one alphabet, a run of one of them, a word between spaces, or any bytes. */
 static void add_stretch(struct kvt_buffer *text)
 {
-    static const char *const words[] = {" the",          "\n", "\n\n  ",   "  ",
-                                        " \xe2\x96\x81", "'s", "\xe4\xb8", "\xad",
-                                        "\x80\x80",      "<|", "; ",       "\r\n"};
+    static const char *const words[] = {
+        " the",     "\n", "\n\n  ", "  ",   " \xe2\x96\x81",     "'s", "\xe4\xb8", "\xad",
+        "\x80\x80", "<|", "; ",     "\r\n", "\xc3\xaatu\xc3\xa1"};
     const uint32_t n_words = sizeof words / sizeof *words, kind = below(8);
     uint32_t alphabet = below(sizeof alphabets / sizeof *alphabets),
              count = 1 + below(kind ? 12 : 200);
