@@ -434,6 +434,8 @@ for k in $(seq 8); do echo "$loading" >"$scripts/load-crowd.$k"; done
 for i in $(seq 20); do sed "s/\"e\"/\"e$i\"/; s/hello/hello $i/" "$entry"; done >"$scratch/crowd"
 kvt-infer -c "$scratch/loading.json" -u "$mock/s/load-crowd" --concurrency=4 "$scratch/crowd" >"$scratch/stream" 2>"$scratch/messages"
 is 'one request is asked again for all' "$(asked load-crowd) $(jq -r 'select(.kind == "response") | .response.text' "$scratch/stream" | uniq -c | tr -s ' ')" '28  20 loaded'
+gaps=$(jq -c 'select(.event == "request" and .name == "load-crowd").t' "$requests" | jq -sc 'sort | [.[4:9] as $t | range(4) | $t[. + 1] - $t[.] >= 0.1]')
+is 'and no other is sent before it is answered' "$gaps" '[true,true,true,true]'
 jq '.engine.request.load_wait_s = 0.4' "$settings" >"$scratch/loading.json"
 stops load-for-ever 'load-for-ever is still loading its model after 0.4 s \(engine.request.load_wait_s\). Once it answers, the same command goes on' -c "$scratch/loading.json" <<<"$loading"
 jq '.engine.request.load_wait_s = 0' "$settings" >"$scratch/loading.json"
