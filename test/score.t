@@ -72,6 +72,8 @@ for twice in '"answers":["c"]' '"meta":{"task":"lcc"}' '"response":{"text":"c"}'
 done
 fails 1 "a second text in the response" kvt-score <<<"${base/\"b\"\}/\"b\",\"text\":\"c\"\}}}"
 like "is named" "$(cat "$scratch/.err")" 'response: text: stands twice'
+fails 1 "members of the response without a comma between them" kvt-score <<<"${base/\"b\"\}/\"b\" \"c\":1\}}}"
+like "are no object" "$(cat "$scratch/.err")" 'response: not one complete JSON object'
 is "a name in escapes is the name" "$(kvt-score --no-meta <<<"${base/answers/answ\\u0065rs}}" | jq .score.value)" 1
 is "an old score that stands twice goes twice" \
     "$(kvt-score --no-meta <<<"$base,\"score\":{},\"x\":1,\"score\":{\"value\":9},\"failure\":{}}" | grep -o -e '"score"' -e '"failure"' -e '"x":1' | tr '\n' ' ')" '"x":1 "score" "failure" '
