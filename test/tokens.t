@@ -72,6 +72,7 @@ is "adds EOS" "$(config '"tokenizer_class": "LlamaTokenizer", "add_eos_token": t
 is "or agrees" "$(config '"tokenizer_class": "GemmaTokenizerFast", "add_bos_token": true, "add_eos_token": false')" "[1,$alone]"
 is "says nothing" "$(config '"tokenizer_class": "LlamaTokenizerFast"')" "[1,$alone]"
 is "or has a class that does not look at it" "$(config '"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false, "add_eos_token": true')" "[1,$alone]"
+is "or one that only begins like another" "$(config '"tokenizer_class": "LlamaTokenizerOther", "add_bos_token": false')" "[1,$alone]"
 is "without --special it does not matter" "$(config '"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": false' >/dev/null; echo '{"text":"a"}' | kvt-bin --count --tokenizer="$scratch/llama2/tokenizer.json")" \
     "$(echo '{"text":"a"}' | kvt-bin --count --tokenizer=test/golden/tokens/llama2.json)"
 digest() { echo '{"_id":"1","input":"q","context":"c","answers":["a"]}' | kvt-bin --name=x --tokenizer="$scratch/llama2/tokenizer.json" --bins=1 2>/dev/null | jq -r 'select(.kind == "dataset").tokenizer.sha256'; }
