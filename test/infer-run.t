@@ -507,15 +507,16 @@ like 'and a command that measures nothing' "$(cat "$scratch/messages")" 'mem-pro
 entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
-probe_left() { pgrep -f 'sleep 97[.]531' >/dev/null && echo left || echo gone; }
+probe="sleep 97.$$" # of this run alone: another suite may be at work
+probe_left() { pgrep -f "^${probe/./[.]}\$" >/dev/null && echo left || echo gone; }
 before=$SECONDS
-entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='sleep 97.531 | cat' >"$scratch/stream" 2>"$scratch/messages"
+entries 1 | timeout -s KILL 60 kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe="$probe | cat" >"$scratch/stream" 2>"$scratch/messages"
 is 'a command that hangs does not keep the stage' "$? $((SECONDS - before < 40)) $(probe_left)" '0 1 gone'
 like 'and is told, too' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
 script hanging <<<'hold 30'
 entries 1 >"$scratch/hung"
 before=$SECONDS
-timeout --preserve-status -s INT 1.5 kvt-infer -c "$settings" -u "$mock/s/hanging" --timeout=3 --max-attempts=1 --mem-probe='sleep 97.531 | cat' "$scratch/hung" >/dev/null 2>"$scratch/messages"
+timeout --preserve-status -k 60 -s INT 1.5 kvt-infer -c "$settings" -u "$mock/s/hanging" --timeout=3 --max-attempts=1 --mem-probe="$probe | cat" "$scratch/hung" >/dev/null 2>"$scratch/messages"
 is 'nor an interrupted one' "$? $((SECONDS - before < 40)) $(probe_left)" '130 1 gone'
 
 # --- contamination: flags of a response reach the statistics, the verdict and the report ---

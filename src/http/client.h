@@ -28,8 +28,7 @@ struct kvt_observed {
 
 struct kvt_client_options {
     struct kvt_retry_policy retry;
-    double
-        load_wait_s; /* how long a server that loads its model is waited for; 0: as any failure */
+    double load_wait_s; /* for a server that loads its model; 0: as after any other failure */
     size_t concurrency; /* per endpoint */
     double rpm;         /* requests per minute over all endpoints; 0: no limit */
     const char *api_key;

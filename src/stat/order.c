@@ -7,8 +7,8 @@
 static const double z_one_sided = 1.2816; /* one-sided .10, beside two other conditions */
 static const double z_together = 1.645;
 static const double z_hazard_limit = 1.96;
-static const double z_onset_limit =
-    2; /* .016 claimed where failures lead by one bin (calibration) */
+/* Two bins are then claimed in .016 of data sets where failures lead by one (calibration). */
+static const double z_onset_limit = 2;
 
 double kvt_order_slope(const struct kvt_order_bin *bins, size_t n_bins, size_t from, double *kappa,
                        double *centre)
