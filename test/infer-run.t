@@ -273,7 +273,8 @@ kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --skip-bad "$scratch/preci
 is 'nor the input' "$code $(cmp "$scratch/precious" "$scratch/entries" && echo whole)" '2 whole'
 kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/closed" "$scratch/entries" 2>"$scratch/messages" >&- && code=0 || code=$?
 like 'without a standard output the stage stops' "$code $(cat "$scratch/messages")" '^3 .*cannot write to standard output'
-is 'and nothing but its records is in the journal' "$(jq -r .kind "$scratch/closed" | sort -u | tr '\n' ' ')" 'response run '
+# Whether an answer comes before the first record is shown is up to the disk.
+like 'and nothing but its records is in the journal' "$(jq -r .kind "$scratch/closed" | sort -u | tr '\n' ' ')" '^(response )?run $'
 fails 2 '--offline without a journal' kvt-infer -c "$scratch/grid.json" --offline "$scratch/entries"
 like 'is told what it needs' "$(cat "$scratch/.err")" '--offline needs the journal .*--journal=FILE'
 fails 2 '--retry-failed too' kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --retry-failed "$scratch/entries"
@@ -380,18 +381,34 @@ kill -INT "$infer_pid"
 exec 7>&-
 wait "$infer_pid"
 is 'SIGINT before a preflight: nothing is asked' "$? $(($(asked slow-probe) - before))" '130 0'
-# kill -9: only what was in flight may be asked again (more kills in test/long/kill-infer)
+# kill -9: what the journal holds is not asked again (more kills in test/long/kill-infer). Answers that wait
+# for the disk are lost with the process, so that more may be asked again than was in flight.
 cp "$scripts/steady" "$scripts/killed"
-for kill in 5 14 26; do
-    start_run killed "$scratch/kill"
-    wait_records "$scratch/kill" "$kill"
-    kill -KILL "$infer_pid"
-    wait "$infer_pid" 2>/dev/null
+# "question budget", sorted, one line for each time it is to be asked, is journaled, or was asked
+for question in $(seq 0 11); do printf "$question %s\n" 1 1 0.5 0.2; done | sort >"$scratch/wanted"
+journaled() {
+    [ ! -f "$1" ] || jq -r 'select(.kind=="response") | "\(.entry_id[1:]) \(.kv_budget)"' "$1" | sort
+}
+asked_from() { # LINE of the server's log
+    tail -n "+$1" "$requests" | jq -r 'select(.name=="killed").body | "\(.messages[0].content[9:]) \(.kv_budget)"' | sort
+}
+: >"$scratch/again"
+for kill in 5 14 26 48; do
+    journaled "$scratch/kill" >"$scratch/known"
+    from=$(($(wc -l <"$requests") + 1))
+    if [ "$kill" -lt 48 ]; then
+        start_run killed "$scratch/kill"
+        wait_records "$scratch/kill" "$kill"
+        kill -KILL "$infer_pid"
+        wait "$infer_pid" 2>/dev/null
+    else
+        run killed --journal "$scratch/kill" --concurrency=3
+    fi
+    comm -13 <(comm -23 "$scratch/wanted" "$scratch/known") <(asked_from "$from") >>"$scratch/again"
 done
-run killed --journal "$scratch/kill" --concurrency=3
 is 'killed three times: every request is answered once' "$(jq -r 'select(.kind=="response").request_id' "$scratch/stream" | sort | uniq -d | wc -l) $(grep -c '"kind":"response"' "$scratch/stream")" '0 48'
+is 'nothing that was in the journal was asked again' "$(cat "$scratch/again")" ''
 is 'the stream equals an uninterrupted one but for times' "$(timeless "$scratch/stream" | sha256sum)" "$(run steady --concurrency=3; timeless "$scratch/stream" | sha256sum)"
-ok 'at most what was in flight was asked again' [ "$(asked killed)" -le $((48 + 9)) ]
 is 'no record is in the journal twice' "$(jq -r 'select(.kind=="response").request_id' "$scratch/kill" | sort | uniq -d | wc -l)" 0
 start_run stuck "$scratch/locked"
 for _ in $(seq 200); do [ -s "$scratch/locked" ] && break; sleep 0.01; done
