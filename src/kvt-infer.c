@@ -8,27 +8,21 @@
  * (concurrency decides how many) and 32 bytes per journaled record. --probe holds the whole input.
  */
 #include "config/config.h"
-#include "core/clock.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
-#include "http/client.h"
 #include "http/conformance.h"
 #include "http/grid.h"
 #include "http/journal.h"
 #include "http/preflight.h"
-#include "http/progress.h"
-#include "http/watch.h"
-#include "http/window.h"
+#include "http/sweep.h"
 #include "stream/contract.h"
 #include "stream/json.h"
 #include "stream/scan.h"
 #include "stream/stage.h"
 
 #include <errno.h>
-#include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,18 +107,8 @@ struct infer {
     struct kvt_settings settings;
     struct kvt_stage stage;
     struct kvt_journal journal;
-    char *exp_group_id; /* of the stream's experiment line */
-    size_t n_entries;
-    size_t n_expected;        /* entries that the stream's bin lines announce */
-    size_t n_asked, n_failed; /* of finished grids */
-
-    bool open; /* the members below are valid: an entry has come */
-    struct kvt_grid grid;
-    struct kvt_client *client;
-    struct kvt_watch watch;
-    struct kvt_window window;
-    struct kvt_progress progress;
-    struct kvt_preflight preflight;   /* what is known: from the journal, or just found out */
+    char *exp_group_id;               /* of the stream's experiment line */
+    struct kvt_sweep sweep;           /* open from the first entry of an experiment on */
     struct kvt_candidates candidates; /* entries to find out with */
 };
 
@@ -197,175 +181,23 @@ static void flags_to_settings(struct kvt_settings *settings)
     json_decref(over);
 }
 
-static struct kvt_client_options client_options(const json_t *tree)
-{
-    struct kvt_client_options asked;
-    struct kvt_error error;
-    if (kvt_client_read_options(&asked, tree, &error) != 0)
-        kvt_die_error(&error);
-    asked.cacert = cacert;
-    return asked;
-}
-
-/* Memory seen from outside: a command, the server's gauge. */
-static void open_watch(struct infer *infer, const json_t *tree, struct kvt_client_options *asked)
-{
-    const char *gauge = kvt_json_text(tree, "engine.gauge", NULL);
-    const struct kvt_url *endpoint = &infer->grid.endpoints[0];
-    struct kvt_client_options reader = *asked;
-    if (gauge && (asked->concurrency > 1 || infer->grid.n_endpoints > 1))
-        kvt_die(KVT_USAGE,
-                "engine.gauge counts all requests of one server: it needs --concurrency=1 and "
-                "one endpoint");
-    char *metrics = kvt_asprintf("%s/metrics", endpoint->root);
-    const char *url = kvt_json_text(tree, "engine.gauge_url", metrics);
-    size_t root = strlen(endpoint->root);
-    bool same_server = strncmp(url, endpoint->root, root) == 0 && strchr("/?", url[root]);
-    if (!same_server) /* the key is the server's, not that of whoever collects its gauges */
-        reader.api_key = NULL;
-    kvt_watch_open(&infer->watch, mem_probe, gauge, url, &reader,
-                   same_server ? endpoint->credentials : NULL);
-    free(metrics);
-    asked->before = kvt_watch_before;
-    asked->after = kvt_watch_after;
-    asked->hook_context = &infer->watch;
-}
-
-/*
- * Offline neither the server nor the model need be named again: their names are part of the
- * identities, and the journal's run records have them. The texts live as long as *run.
- */
-static void recall_server(struct kvt_grid_options *named, const json_t *tree, json_t **run)
-{
-    struct kvt_error error;
-    struct kvt_buffer record = {0};
-    const char *model = getenv("MODEL_NAME");
-    bool server_named = kvt_grid_base_url(tree, base_url) ||
-                        json_object_size(kvt_json_get(tree, "engine.endpoints")) > 0;
-    bool model_named = kvt_json_text(tree, "model.name", NULL) || (model && *model);
-    *run = NULL;
-    if (!offline || (server_named && model_named))
-        return;
-    int found = kvt_journal_first(journal_path, "run", &record, &error);
-    if (found > 0)
-        *run = kvt_json_parse(record.data, record.length, NULL, &error);
-    if (found < 0 || (found > 0 && !*run))
-        kvt_die_error(&error);
-    kvt_buffer_free(&record);
-    if (!*run)
-        return;
-    if (!model_named)
-        named->model = kvt_json_text(*run, "model_name", NULL);
-    if (server_named)
-        return;
-    named->base_url = kvt_json_text(*run, "base_url", NULL);
-    if (!named->engine_name)
-        named->engine_name = kvt_json_text(*run, "engine_name", NULL);
-}
-
-/* What was named and yet has no effect. */
-static void tell_unused(const struct infer *infer)
-{
-    const char *model = getenv("MODEL_NAME");
-    if (base_url && *base_url && !infer->grid.base_url_used)
-        kvt_say("--base-url is not used: engine.endpoints names a server for every budget");
-    if (model && *model && !offline && strcmp(model, infer->grid.model) != 0 &&
-        strcmp(infer->grid.engine_name, "kvt-serve") != 0)
-        kvt_say("MODEL_NAME is not used: the settings name the model %s (model.name)",
-                infer->grid.model);
-}
-
-/* Called at the first entry, when the settings of the stream are known. */
-static void open_grid(struct infer *infer)
+static void open_sweep(struct infer *infer)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
-    struct kvt_grid_options grid_options = {.base_url = base_url,
-                                            .engine_name = engine_name,
-                                            .salt = salt,
-                                            .model = kvt_settings_model(tree),
-                                            .exp_group_id = infer->exp_group_id};
-    json_t *run;
-    recall_server(&grid_options, tree, &run);
-    if (kvt_proof_check_settings(kvt_json_get(tree, "engine.kv_report"),
-                                 kvt_json_get(tree, "kv.geometry"), &error) != 0 ||
-        kvt_grid_open(&infer->grid, tree, &grid_options, &error) != 0)
+    if (kvt_sweep_open(&infer->sweep, tree, kvt_settings_model(tree), infer->exp_group_id,
+                       &error) != 0)
         kvt_die_error(&error);
-    json_decref(run);
-    tell_unused(infer);
-    struct kvt_client_options asked = client_options(tree);
-    if (!offline) {
-        open_watch(infer, tree, &asked);
-        infer->client =
-            kvt_client_open(&asked, infer->grid.endpoints, infer->grid.n_endpoints, &error);
-        if (!infer->client)
-            kvt_die_error(&error);
-        kvt_journal_on_sync(&infer->journal, kvt_client_wake, infer->client);
-    }
-    bool temperature = kvt_json_bool(tree, "engine.request.temperature", true);
-    infer->window = (struct kvt_window){
-        .stage = &infer->stage,
-        .grid = &infer->grid,
-        .client = infer->client,
-        .journal = &infer->journal,
-        .record = {.kv_report = kvt_json_get(tree, "engine.kv_report"),
-                   .geometry = kvt_json_get(tree, "kv.geometry"),
-                   .temperature =
-                       temperature ? kvt_json_number(tree, "decoding.temperature", 0) : NAN,
-                   .gauge = infer->watch.gauge ? &infer->watch.reading : NULL,
-                   .secret = asked.api_key,
-                   .nonce = kvt_json_bool(tree, "engine.bust_prefix_cache", false)},
-        .retry_failed = retry_failed != 0,
-        .latency_probe = kvt_json_integer(tree, "engine.latency_probe", 0),
-        .capacity = asked.concurrency * infer->grid.n_endpoints + 2,
-        .created = kvt_clock_created(),
-    };
-    kvt_query_read_settings(&infer->window.request, tree);
-    if (kvt_preflight_recall(&infer->preflight, &infer->grid, tree, &infer->journal, &error) < 0)
-        kvt_die_error(&error);
-    infer->window.record.evidence = infer->preflight.evidence;
-    kvt_window_open(&infer->window);
-    kvt_progress_open(&infer->progress);
-    infer->open = true;
 }
 
-static void close_grid(struct infer *infer)
-{
-    if (!infer->open)
-        return;
-    infer->n_asked += infer->window.tally.asked;
-    infer->n_failed += infer->window.tally.failed;
-    kvt_journal_on_sync(&infer->journal, NULL, NULL);
-    kvt_client_close(infer->client);
-    if (infer->client) {
-        kvt_watch_tell(&infer->watch);
-        kvt_watch_close(&infer->watch);
-    }
-    kvt_preflight_free(&infer->preflight);
-    kvt_window_close(&infer->window);
-    kvt_grid_close(&infer->grid);
-    infer->client = NULL;
-    infer->open = false;
-}
-
-/* --- running --- */
-
-static size_t expected(const struct infer *infer)
-{
-    return infer->n_expected > infer->n_entries ? infer->n_expected : infer->n_entries;
-}
-
-static void summary(struct infer *infer)
-{
-    kvt_progress_summary(&infer->progress, &infer->grid, &infer->window.tally, infer->n_entries);
-}
+/* --- how a stage that cannot go on ends --- */
 
 /* Emits what is ready and ends the process with the error. */
 static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error)
 {
     struct kvt_error ignored;
     kvt_status_clear();
-    kvt_window_finish(&infer->window, &ignored);
+    kvt_window_finish(&infer->sweep.window, &ignored);
     fflush(stdout);
     kvt_die_error(error);
 }
@@ -374,97 +206,47 @@ static _Noreturn void give_up(struct infer *infer, const struct kvt_error *error
 static _Noreturn void wind_down(struct infer *infer)
 {
     struct kvt_error error;
-    if (infer->open && infer->client) {
-        size_t left = kvt_client_hold(infer->client);
-        size_t flying = kvt_client_flying(infer->client);
-        if (flying)
-            kvt_say("interrupted: waiting for %zu answers under way (again to stop at once)",
-                    flying);
-        while (kvt_client_flying(infer->client) > 0)
-            if (kvt_client_step(infer->client, 0.2, -1, &error) != 0 ||
-                kvt_window_flush(&infer->window, &error) != 0)
-                give_up(infer, &error);
-        if (kvt_window_finish(&infer->window, &error) != 0)
-            give_up(infer, &error);
-        if (infer->n_entries == 0) {
-            kvt_say("interrupted before the first entry; the same command begins again");
-        } else {
-            summary(infer);
-            kvt_say("interrupted with at least %zu requests to go%s", left,
-                    journal_path ? "; the same command goes on from the journal" : "");
-        }
-    }
+    if (kvt_sweep_wind_down(&infer->sweep, &error) != 0)
+        give_up(infer, &error);
     if (kvt_journal_close(&infer->journal, &error) != 0)
         kvt_die_error(&error);
     fflush(stdout);
-    if (infer->open && infer->client) /* no command outlives the stage */
-        kvt_watch_close(&infer->watch);
     die_by_signal(interrupted);
 }
 
-/* One turn of the loop; `input`: descriptor whose readability ends the wait, or -1. */
-static void turn(struct infer *infer, double wait, int input)
+/* What a function that serves the network returned. */
+static void go_on(struct infer *infer, int status, const struct kvt_error *error)
 {
-    struct kvt_error error;
-    if (interrupted)
+    if (status < 0)
+        give_up(infer, error);
+    if (status > 0)
         wind_down(infer);
-    if (infer->client && kvt_client_step(infer->client, wait, input, &error) != 0)
-        give_up(infer, &error);
-    if (kvt_window_flush(&infer->window, &error) != 0)
-        give_up(infer, &error);
-    kvt_progress_show(&infer->progress, &infer->grid, &infer->window.tally, expected(infer));
 }
 
 static void drain(struct infer *infer)
 {
-    if (!infer->open)
-        return;
-    while (!kvt_window_empty(&infer->window))
-        turn(infer, 0.2, -1);
-}
-
-/* Would reading a line wait? Then answers under way are not kept waiting with it. */
-static bool input_ready(const struct infer *infer)
-{
-    if (infer->stage.reader.n_files > 0)
-        return true;
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&input, 1, 0) != 0;
+    struct kvt_error error;
+    go_on(infer, kvt_sweep_drain(&infer->sweep, &error), &error);
 }
 
 static void make_room(struct infer *infer)
 {
-    if (!infer->open)
-        return;
-    while (kvt_window_full(&infer->window))
-        turn(infer, 0.2, -1);
-    while (infer->client && kvt_client_pending(infer->client) > 0 && !input_ready(infer))
-        turn(infer, 0.2, STDIN_FILENO);
-    turn(infer, 0, -1);
+    struct kvt_error error;
+    go_on(infer, kvt_sweep_make_room(&infer->sweep, &error), &error);
 }
 
 /* --- preflight --- */
 
 static void run_preflight(struct infer *infer)
 {
-    const json_t *tree = kvt_settings_tree(&infer->settings);
-    struct kvt_preflight *preflight = &infer->preflight;
     struct kvt_error error;
-    kvt_preflight_free(preflight);
-    int status =
-        kvt_preflight_ensure(preflight, infer->client, &infer->grid, tree, &infer->candidates,
-                             &infer->journal, kvt_clock_created(), &interrupted, &error);
-    if (status < 0)
-        give_up(infer, &error);
-    if (status > 0)
-        wind_down(infer);
-    kvt_say("%s", preflight->text);
-    if (strcmp(preflight->applied, "contradicted") == 0)
+    go_on(infer, kvt_sweep_preflight(&infer->sweep, &infer->candidates, &error), &error);
+    kvt_say("%s", infer->sweep.preflight.text);
+    if (strcmp(infer->sweep.preflight.applied, "contradicted") == 0)
         kvt_die(KVT_SYSTEM,
                 "this server does not apply the budget it is asked for, so all runs would be the "
                 "same. Start one server per budget and name them in engine.endpoints, or use an "
                 "engine that takes the budget per request (kvt-serve)");
-    infer->window.record.evidence = preflight->evidence;
 }
 
 static void note_candidate(struct infer *infer, const struct kvt_line *line)
@@ -481,35 +263,22 @@ static void note_candidate(struct infer *infer, const struct kvt_line *line)
 
 /* --- lines --- */
 
-/* What comes before the first entry: warm-up, run records. */
-static void begin(struct infer *infer, const struct kvt_line *line)
-{
-    const json_t *tree = kvt_settings_tree(&infer->settings);
-    struct kvt_error error;
-    if (kvt_window_warm_up(&infer->window, line, kvt_json_integer(tree, "engine.warmup", 0),
-                           &interrupted, &error) != 0 ||
-        kvt_window_runs(&infer->window, infer->preflight.record, &error) != 0)
-        give_up(infer, &error);
-}
-
 static void take_entry(struct infer *infer, const struct kvt_line *line)
 {
     struct kvt_error error;
-    bool first = !infer->open;
+    bool first = !infer->sweep.open;
     if (first)
-        open_grid(infer);
+        open_sweep(infer);
     if (preflight_only) {
         note_candidate(infer, line);
         return;
     }
     if (first && infer->candidates.n > 0)
         run_preflight(infer);
-    if (first)
-        begin(infer, line);
-    if (kvt_window_entry(&infer->window, line, &error) == 0) {
-        infer->n_entries++;
+    if (first && kvt_sweep_begin(&infer->sweep, line, &error) != 0)
+        give_up(infer, &error);
+    if (kvt_sweep_entry(&infer->sweep, line, &error) == 0)
         return;
-    }
     if (error.code != KVT_DATA)
         give_up(infer, &error);
     if (!common.skip_bad)
@@ -522,7 +291,7 @@ static void take_experiment(struct infer *infer, const struct kvt_line *line)
     static const char *const sections[] = {"model", "engine", "kv", "decoding", NULL};
     struct kvt_error error;
     drain(infer); /* its entries belong to the settings before */
-    close_grid(infer);
+    kvt_sweep_close(&infer->sweep);
     json_t *record = kvt_json_parse(line->data, line->length, NULL, &error);
     if (!record) {
         kvt_stage_bad(&infer->stage, line, error.text);
@@ -544,7 +313,7 @@ static void note_bin(struct infer *infer, const struct kvt_line *line)
     struct kvt_member count;
     if (strcmp(line->kind, "bin") == 0 &&
         kvt_scan_find(line->data, line->length, "n_selected", &count))
-        infer->n_expected += strtoul(count.value, NULL, 10);
+        infer->sweep.n_expected += strtoul(count.value, NULL, 10);
 }
 
 /* The entries of a newer manifest may mean something else, so this line is never set aside. */
@@ -583,8 +352,8 @@ static void take_line(struct infer *infer, const struct kvt_line *line)
     else if (preflight_only || strcmp(line->kind, "run") == 0 ||
              strcmp(line->kind, "response") == 0 || own_meta(line))
         return;
-    else if (infer->open)
-        kvt_window_line(&infer->window, line);
+    else if (infer->sweep.open)
+        kvt_window_line(&infer->sweep.window, line);
     else
         kvt_stage_copy(&infer->stage, line);
 }
@@ -620,7 +389,10 @@ static void check_conformance(struct infer *infer)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
-    struct kvt_client_options asked = client_options(tree);
+    struct kvt_client_options asked;
+    if (kvt_client_read_options(&asked, tree, &error) != 0)
+        kvt_die_error(&error);
+    asked.cacert = cacert;
     if (kvt_conformance_run(&asked, kvt_grid_base_url(tree, base_url), kvt_settings_model(tree),
                             tree, &error) != 0)
         kvt_die_error(&error);
@@ -650,10 +422,11 @@ static void on_abort(void *context)
 static void finish(struct infer *infer)
 {
     struct kvt_error error;
-    size_t missing = infer->open ? infer->window.tally.missing : 0;
-    if (infer->open && !preflight_only)
-        summary(infer);
-    close_grid(infer);
+    struct kvt_sweep *sweep = &infer->sweep;
+    size_t missing = sweep->open ? sweep->window.tally.missing : 0;
+    if (sweep->open && !preflight_only)
+        kvt_sweep_summary(sweep);
+    kvt_sweep_close(sweep);
     if (kvt_journal_close(&infer->journal, &error) != 0)
         kvt_die_error(&error);
     if (preflight_only) { /* there is no stream to close */
@@ -665,8 +438,46 @@ static void finish(struct infer *infer)
         kvt_die(KVT_DATA,
                 "%zu requests are not in the journal %s; without --offline they are asked", missing,
                 journal_path);
-    if (infer->n_asked && infer->n_failed >= infer->n_asked)
+    if (sweep->n_asked && sweep->n_failed >= sweep->n_asked)
         kvt_die(KVT_SYSTEM, "every request failed; see the error member of the responses");
+}
+
+static void prepare(struct infer *infer)
+{
+    infer->stage.abort_hook = on_abort;
+    infer->stage.abort_context = infer;
+    infer->sweep = (struct kvt_sweep){
+        .options = {.base_url = base_url,
+                    .engine_name = engine_name,
+                    .salt = salt,
+                    .cacert = cacert,
+                    .mem_probe = mem_probe,
+                    .offline = offline != 0,
+                    .retry_failed = retry_failed != 0},
+        .stage = &infer->stage,
+        .journal = &infer->journal,
+        .stop = &interrupted,
+    };
+}
+
+/* All lines of the input, and what they ask. */
+static void run(struct infer *infer)
+{
+    struct kvt_line line;
+    if (probe && !preflight_only) {
+        probe_first(infer);
+    } else {
+        for (make_room(infer); kvt_stage_next(&infer->stage, &line); make_room(infer))
+            take_line(infer, &line);
+    }
+    if (interrupted)
+        wind_down(infer);
+    if (preflight_only && !infer->sweep.open)
+        kvt_die(KVT_DATA, "no entries to try the budget on");
+    if (preflight_only)
+        run_preflight(infer);
+    else
+        drain(infer);
 }
 
 int main(int argc, char **argv)
@@ -674,7 +485,6 @@ int main(int argc, char **argv)
     struct kvt_arguments arguments;
     struct infer infer = {0};
     struct kvt_error error;
-    struct kvt_line line;
     kvt_options_parse(argc, argv, &usage, &arguments);
     check_options();
     kvt_settings_open(&infer.settings, common.config, &arguments);
@@ -690,24 +500,9 @@ int main(int argc, char **argv)
                          &error) != 0)
         kvt_die_error(&error);
     kvt_stage_open(&infer.stage, "kvt-infer", &common, &arguments);
-    infer.stage.abort_hook = on_abort;
-    infer.stage.abort_context = &infer;
+    prepare(&infer);
     catch_signals();
-
-    if (probe && !preflight_only) {
-        probe_first(&infer);
-    } else {
-        for (make_room(&infer); kvt_stage_next(&infer.stage, &line); make_room(&infer))
-            take_line(&infer, &line);
-    }
-    if (interrupted)
-        wind_down(&infer);
-    if (preflight_only && !infer.open)
-        kvt_die(KVT_DATA, "no entries to try the budget on");
-    if (preflight_only)
-        run_preflight(&infer);
-    else
-        drain(&infer);
+    run(&infer);
     finish(&infer);
     kvt_candidates_free(&infer.candidates);
     free(infer.exp_group_id);
