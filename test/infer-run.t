@@ -530,6 +530,16 @@ before=$SECONDS
 entries 1 | timeout -s KILL 60 kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe="$probe | cat" >"$scratch/stream" 2>"$scratch/messages"
 is 'a command that hangs does not keep the stage' "$? $((SECONDS - before < 40)) $(probe_left)" '0 1 gone'
 like 'and is told, too' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
+cat >"$scratch/escape" <<END
+setsid sh -c 'echo \$\$ >"$scratch/escaped"; exec sleep 97' 2>/dev/null &
+echo 100
+END
+before=$SECONDS
+entries 1 | timeout -s KILL 60 kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe=". $scratch/escape" >"$scratch/stream" 2>"$scratch/messages"
+is 'nor does one that left its session and holds the pipe open' "$? $((SECONDS - before < 40))" '0 1'
+like 'which is told alike' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
+is 'and recorded alike' "$(jq -c 'select(.kind=="response").telemetry | [has("peak_mem_mb"), .peak_mem_mb]' "$scratch/stream")" '[true,null]'
+kill "$(cat "$scratch/escaped")"
 script hanging <<<'hold 30'
 entries 1 >"$scratch/hung"
 before=$SECONDS

@@ -148,6 +148,11 @@ static void test_command(void)
     ok(close_while("sleep 60 | cat") < 30, "with what it started");
     ok(close_while("exec >&-; sleep 60") < 30, "also when it has closed its output");
     ok(close_while("yes 1") < 30, "and when that has no end");
+    ok(close_while("setsid sleep 45 2>/dev/null & sleep 60") < 30,
+       "what left the session and holds the output open is not waited for");
+    ok(close_while("setsid sleep 45 2>/dev/null & echo 1") < 30, "also when the command has ended");
+    ok(close_while("exec perl -e 'setpgrp(0, getpgrp(getppid())); sleep 60'") < 30,
+       "a command that joined another group is ended");
     kvt_command_free(NULL);
 }
 
