@@ -303,15 +303,10 @@ static void finish_exchange(struct kvt_client *client, struct kvt_exchange *exch
     exchange->done(exchange, exchange->context);
 }
 
-/* Seconds the server asks us to wait, NAN without: Retry-After, else the reset of a limit where a
- * limit is why it refused (servers send the reset with every answer). */
+/* Seconds the server asks us to wait, NAN without. */
 static double asked_wait(const struct kvt_exchange *exchange)
 {
-    const struct kvt_transfer *transfer = &exchange->transfer;
-    long status = exchange->failure.status;
-    if (!isnan(transfer->asked_wait))
-        return transfer->asked_wait;
-    return status == 429 || status == 503 ? transfer->reset_wait : NAN;
+    return kvt_retry_asked(&exchange->transfer.asked, exchange->failure.status);
 }
 
 /* Plans another attempt; false when there is none to be had. */

@@ -4,13 +4,11 @@
 #include "core/memory.h"
 #include "http/arrival.h"
 #include "http/ready.h"
-#include "http/retry.h"
 
 #include <curl/curl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct kvt_pool {
     CURLM *multi;
@@ -172,45 +170,6 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *context)
     return transfer->data(transfer->context, bytes, length, transfer->last_byte) ? length : 0;
 }
 
-static bool header_is(const char *line, size_t length, const char *name, const char **value)
-{
-    size_t n = strlen(name);
-    if (length <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
-        return false;
-    *value = line + n + 1;
-    return true;
-}
-
-/* What the server asks us to wait. */
-static void note_wait(struct kvt_transfer *transfer, const char *line, size_t length)
-{
-    static const struct {
-        const char *name;
-        bool reset;
-        double unit;
-    } headers[] = {{"retry-after", false, 1},
-                   {"retry-after-ms", false, 0.001},
-                   {"x-ratelimit-reset", true, 1},
-                   {"x-ratelimit-reset-requests", true, 1},
-                   {"x-ratelimit-reset-tokens", true, 1}};
-    char text[128];
-    const char *value;
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        if (!header_is(line, length, headers[i].name, &value))
-            continue;
-        size_t n = length - (size_t)(value - line);
-        if (n >= sizeof text)
-            return;
-        memcpy(text, value, n);
-        text[n] = '\0';
-        double wait = kvt_retry_after(text, kvt_clock_wall()) * headers[i].unit;
-        double *noted = headers[i].reset ? &transfer->reset_wait : &transfer->asked_wait;
-        if (isnan(*noted) || wait > *noted)
-            *noted = wait;
-        return;
-    }
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct kvt_transfer *transfer = context;
@@ -218,10 +177,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     double time = arrived(transfer, length);
     if (transfer->first_byte == 0)
         transfer->first_byte = time;
-    if (length > 5 && strncasecmp(line, "HTTP/", 5) == 0)
-        transfer->asked_wait = transfer->reset_wait = NAN; /* a new answer (after 1xx) */
-    else
-        note_wait(transfer, line, length);
+    kvt_retry_header(&transfer->asked, line, length, kvt_clock_wall());
     return length;
 }
 
@@ -283,7 +239,7 @@ void kvt_pool_start(struct kvt_pool *pool, struct kvt_transfer *transfer)
     transfer->end = KVT_TRANSFER_FAILED;
     transfer->status = 0;
     transfer->first_byte = transfer->last_byte = 0;
-    transfer->asked_wait = transfer->reset_wait = NAN;
+    transfer->asked = KVT_RETRY_UNASKED;
     transfer->sent = 0;
     transfer->verify_failed = false;
     transfer->message[0] = '\0';

@@ -10,6 +10,7 @@
 #define KVT_HTTP_POOL_H
 
 #include "core/error.h"
+#include "http/retry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,8 +50,7 @@ struct kvt_transfer {
     long status;
     double start; /* the request's writing, or before that, kvt_pool_start */
     double first_byte, last_byte;
-    double asked_wait; /* Retry-After in seconds, NAN without */
-    double reset_wait; /* x-ratelimit-reset, the longest of several, NAN without */
+    struct kvt_retry_asked asked; /* what the server asks to wait */
     int sent; /* times the request went out: libcurl repeats it when a kept connection is dead */
     bool verify_failed; /* the server's certificate is not trusted */
     char message[256];

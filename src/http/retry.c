@@ -3,7 +3,7 @@
 #include "core/random.h"
 
 #include <curl/curl.h>
-#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +124,53 @@ double kvt_retry_after(const char *value, double now)
         wait = (double)date - now;
     }
     return wait > 0 ? wait : 0;
+}
+
+static bool header_is(const char *line, size_t length, const char *name, const char **value)
+{
+    size_t n = strlen(name);
+    if (length <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+        return false;
+    *value = line + n + 1;
+    return true;
+}
+
+void kvt_retry_header(struct kvt_retry_asked *asked, const char *line, size_t length, double now)
+{
+    static const struct {
+        const char *name;
+        bool reset;
+        double unit;
+    } headers[] = {{"retry-after", false, 1},
+                   {"retry-after-ms", false, 0.001},
+                   {"x-ratelimit-reset", true, 1},
+                   {"x-ratelimit-reset-requests", true, 1},
+                   {"x-ratelimit-reset-tokens", true, 1}};
+    char text[128];
+    const char *value;
+    if (length > 5 && strncasecmp(line, "HTTP/", 5) == 0)
+        *asked = KVT_RETRY_UNASKED;
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (!header_is(line, length, headers[i].name, &value))
+            continue;
+        size_t n = length - (size_t)(value - line);
+        if (n >= sizeof text)
+            return;
+        memcpy(text, value, n);
+        text[n] = '\0';
+        double wait = kvt_retry_after(text, now) * headers[i].unit;
+        double *noted = headers[i].reset ? &asked->reset : &asked->after;
+        if (isnan(*noted) || wait > *noted)
+            *noted = wait;
+        return;
+    }
+}
+
+double kvt_retry_asked(const struct kvt_retry_asked *asked, long status)
+{
+    if (!isnan(asked->after))
+        return asked->after;
+    return status == 429 || status == 503 ? asked->reset : NAN;
 }
 
 double kvt_retry_wait(const struct kvt_retry_policy *policy, int attempt, double asked,

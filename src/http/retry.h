@@ -5,6 +5,7 @@
 #ifndef KVT_HTTP_RETRY_H
 #define KVT_HTTP_RETRY_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,24 @@ struct kvt_retry_policy {
  * none of these.
  */
 double kvt_retry_after(const char *value, double now);
+
+/* What the headers of an answer ask to wait, in seconds; NAN: nothing. */
+struct kvt_retry_asked {
+    double after; /* Retry-After, the longest of several */
+    double reset; /* x-ratelimit-reset, the longest of several */
+};
+#define KVT_RETRY_UNASKED ((struct kvt_retry_asked){NAN, NAN})
+
+/*
+ * Notes what a header line (`length` bytes, not terminated) asks, at wall-clock time `now`. A
+ * status line begins anew: what came before it was an interim answer.
+ */
+void kvt_retry_header(struct kvt_retry_asked *asked, const char *line, size_t length, double now);
+/*
+ * Seconds that an answer of this HTTP status asks to wait, NAN without: Retry-After, else the reset
+ * of a limit where a limit is why it refused (servers send the reset with every answer).
+ */
+double kvt_retry_asked(const struct kvt_retry_asked *asked, long status);
 
 /*
  * Seconds to wait after failed attempt number `attempt` (from 1). `asked` is what the server asked

@@ -421,6 +421,31 @@ static void test_retries(void)
        "one that asks for no wait gets the back-off");
 }
 
+/* What these header lines, an answer of that status, ask to wait. */
+static double asked_by(const char *const *lines, long status)
+{
+    struct kvt_retry_asked asked = KVT_RETRY_UNASKED;
+    for (; *lines; lines++)
+        kvt_retry_header(&asked, *lines, strlen(*lines), 1764021600);
+    return kvt_retry_asked(&asked, status);
+}
+
+static void test_headers(void)
+{
+    const char *const none[] = {"HTTP/1.1 503 x\r\n", "Retry-Afters: 3\r\n", "\r\n", NULL};
+    const char *const both[] = {"x-ratelimit-reset-tokens: 9s\r\n", "Retry-After: 2\r\n", NULL};
+    const char *const limits[] = {"X-RateLimit-Reset-Requests: 250ms\r\n",
+                                  "x-ratelimit-reset-tokens: 9s\r\n", "x-ratelimit-reset: 1\r\n",
+                                  NULL};
+    const char *const interim[] = {"HTTP/1.1 100 x\r\n", "retry-after-ms: 500\r\n",
+                                   "HTTP/1.1 503 x\r\n", NULL};
+    ok(isnan(asked_by(none, 503)), "headers that ask for nothing");
+    is_near(asked_by(both, 503), 2, 1e-9, "Retry-After goes before the reset of a limit");
+    is_near(asked_by(limits, 429), 9, 1e-9, "of several resets the longest");
+    ok(isnan(asked_by(limits, 500)), "where a limit is why it refused");
+    ok(isnan(asked_by(interim, 503)), "an interim answer asks for nothing");
+}
+
 static const char *applied(const char *cache, double budget, const char *unit, bool reference,
                            enum kvt_evidence evidence)
 {
@@ -515,6 +540,7 @@ int main(void)
     test_grid_settings();
     test_bodies();
     test_retries();
+    test_headers();
     test_proof();
     return tap_done();
 }
