@@ -123,7 +123,13 @@ static struct kvt_remote *open_remote(const json_t *tree)
     const char *key = kvt_json_text(tree, "engine.api_key_env", "");
     if (!kvt_remote_is_url(path))
         return NULL;
-    return kvt_remote_new(path, kvt_settings_model(tree), *key ? getenv(key) : NULL);
+    struct kvt_remote_options asked = {
+        .url = path,
+        .model = kvt_settings_model(tree),
+        .api_key = *key ? getenv(key) : NULL,
+        .load_wait_s = kvt_json_number(tree, "engine.request.load_wait_s", 600),
+        .backoff_max_s = kvt_json_number(tree, "engine.request.backoff_max_s", 30)};
+    return kvt_remote_new(&asked);
 }
 
 static void run_count(const struct kvt_arguments *arguments)

@@ -78,4 +78,28 @@ for answer in 'json 500 {"error":"no"}' 'json 200 not json' 'json 200 {"tokens":
     fails 3 "refused: $answer" count bad --ids
     like "it is named" "$(cat "$scratch/.err")" '/s/bad/tokenize answered with status [0-9]+ and no token count'
 done
+
+# a server that loads its model is waited for, by the rule and the settings of kvt-infer
+loading='json 503 {"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}'
+script load.1 <<<"$loading"
+script load.2 <<<"$loading"
+script load.3 <<<'json 200 {"tokens":[5,6]}'
+is "a model that is being loaded is waited for" "$(count load) $(asked load)" '{"n":2} 3'
+is "which is said at the beginning and at the end" \
+    "$(grep -c "$mock/s/load/tokenize is loading its model; it is waited for, up to 600 s (engine.request.load_wait_s)" "$scratch/.err") $(grep -Ec 'load/tokenize has loaded its model, after [0-9.]+ s' "$scratch/.err")" '1 1'
+printf 'header Retry-After: 0.7\n%s\n' "$loading" | script load-asked.1
+script load-asked.2 <<<'json 200 {"tokens":[5,6]}'
+is "as long as it asks" "$(count load-asked)" '{"n":2}'
+like "and no shorter" "$(cat "$scratch/.err")" 'has loaded its model, after (0\.[7-9]|[1-9])'
+echo '{"engine":{"request":{"load_wait_s":0.4}}}' >"$scratch/short.json"
+script load-for-ever <<<"$loading"
+fails 3 "but not for ever" count load-for-ever -c "$scratch/short.json"
+like "and says so" "$(cat "$scratch/.err")" 'load-for-ever/tokenize is still loading its model after 0.4 s \(engine.request.load_wait_s\)'
+echo '{"engine":{"request":{"load_wait_s":0}}}' >"$scratch/none.json"
+script load-not-waited <<<"$loading"
+fails 3 "or not at all" count load-not-waited -c "$scratch/none.json"
+is "with load_wait_s 0" "$(asked load-not-waited) $(grep -c 'answered with status 503 and no token count' "$scratch/.err")" '1 1'
+script load-chat.1 <<<"$loading"
+script load-chat.2 <<<'json 200 {"count":42,"max_model_len":4096,"tokens":[1]}'
+is "entries are counted once it is loaded" "$(entry_length load-chat)" 42
 done_testing

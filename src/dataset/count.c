@@ -136,7 +136,7 @@ static int read_text(const struct aside *aside, const struct kvt_line *line, con
     return 0;
 }
 
-void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
+void kvt_count_run(const struct kvt_tokenizer *tokenizer, struct kvt_remote *remote,
                    const struct kvt_count_options *options, const struct kvt_arguments *arguments)
 {
     struct kvt_reader reader;

@@ -18,7 +18,7 @@ struct kvt_count_options {
  * Reads the files, writes standard output; ends the process with a message when something is wrong.
  * Without a tokenizer, `remote` is asked.
  */
-void kvt_count_run(const struct kvt_tokenizer *tokenizer, const struct kvt_remote *remote,
+void kvt_count_run(const struct kvt_tokenizer *tokenizer, struct kvt_remote *remote,
                    const struct kvt_count_options *options, const struct kvt_arguments *arguments);
 
 /*

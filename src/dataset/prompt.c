@@ -137,7 +137,7 @@ static int64_t count_chat(const struct kvt_prompter *prompter, const struct kvt_
 static int64_t count_remote(const struct kvt_prompter *prompter, const struct kvt_prompt *prompt,
                             struct kvt_error *error)
 {
-    const struct kvt_remote *remote = prompter->remote;
+    struct kvt_remote *remote = prompter->remote;
     const char *text = prompt->text.data;
     size_t length = prompt->text.length;
     bool bare = prompt->chat && prompter->chat_overhead >= 0;

@@ -22,7 +22,7 @@ enum kvt_api { KVT_API_BY_TASK, KVT_API_CHAT, KVT_API_COMPLETIONS };
 /* What all prompts of a run have in common. Shared between threads; only `templates` changes. */
 struct kvt_prompter {
     const struct kvt_tokenizer *tokenizer; /* NULL: `remote` is asked */
-    const struct kvt_remote *remote;
+    struct kvt_remote *remote;
     const struct kvt_chat_template *chat; /* NULL: the tokenizer file has none */
     int64_t chat_overhead; /* tokens of the chat template, BOS included; -1: not given */
     struct kvt_templates *templates;

@@ -1,10 +1,14 @@
 #include "dataset/remote.h"
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "core/redact.h"
+#include "http/failure.h"
 #include "http/fetch.h"
 #include "stream/json.h"
 
+#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,15 +20,15 @@ bool kvt_remote_is_url(const char *text)
     return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
-struct kvt_remote *kvt_remote_new(const char *url, const char *model, const char *api_key)
+struct kvt_remote *kvt_remote_new(const struct kvt_remote_options *options)
 {
     struct kvt_remote *remote = kvt_alloc_zero(1, sizeof *remote);
     struct kvt_buffer shown = {0};
-    kvt_redact_url(url, &shown);
-    remote->url = kvt_strdup(url);
+    kvt_redact_url(options->url, &shown);
     remote->shown = kvt_buffer_take(&shown);
-    remote->model = kvt_strdup(model);
-    remote->api_key = api_key;
+    remote->options = *options;
+    remote->options.url = kvt_strdup(options->url);
+    remote->options.model = kvt_strdup(options->model);
     return remote;
 }
 
@@ -32,25 +36,58 @@ void kvt_remote_free(struct kvt_remote *remote)
 {
     if (!remote)
         return;
-    free(remote->url);
+    free((char *)(uintptr_t)remote->options.url);
+    free((char *)(uintptr_t)remote->options.model);
     free(remote->shown);
-    free(remote->model);
     free(remote);
 }
 
+/*
+ * Does the answer say that the model is being loaded? Then it has been waited for: 1, ask again; -1
+ * and *error when that has gone on for too long. 0: it says something else.
+ */
+static int wait_while_loading(struct kvt_remote *remote, long status, struct kvt_buffer *answer,
+                              const struct kvt_retry_asked *asked, struct kvt_error *error)
+{
+    const struct kvt_remote_options *options = &remote->options;
+    struct kvt_failure failure = {0};
+    double now = kvt_clock_monotonic();
+    if (status < 200 || status > 299)
+        kvt_failure_from_body(&failure, status, kvt_buffer_string(answer), answer->length);
+    if (!failure.loading || options->load_wait_s <= 0) {
+        kvt_loading_end(&remote->loading, remote->shown, now);
+        return 0;
+    }
+    double due = kvt_loading_wait(&remote->loading, remote->shown, options->load_wait_s,
+                                  kvt_retry_asked(asked, status), options->backoff_max_s, now);
+    if (isnan(due))
+        return kvt_fail(error, KVT_SYSTEM,
+                        "%s is still loading its model after %g s (engine.request.load_wait_s)",
+                        remote->shown, options->load_wait_s);
+    kvt_clock_sleep(due - now);
+    return 1;
+}
+
 /* Posts a body; the status, with the answer as a tree (NULL when it is not JSON). */
-static long post(const struct kvt_remote *remote, const char *url, const char *body,
-                 json_t **answer, struct kvt_error *error)
+static long post(struct kvt_remote *remote, const char *url, const char *body, json_t **answer,
+                 struct kvt_error *error)
 {
     struct kvt_buffer text = {0};
+    struct kvt_retry_asked asked = KVT_RETRY_UNASKED;
     struct kvt_fetch_options options = {
-        .body = body, .api_key = remote->api_key, .timeout_s = SECONDS};
+        .body = body, .api_key = remote->options.api_key, .timeout_s = SECONDS, .asked = &asked};
+    long status;
+    int again;
     *answer = NULL;
-    long status = kvt_fetch(url, &options, &text, error);
+    do {
+        kvt_buffer_clear(&text);
+        status = kvt_fetch(url, &options, &text, error);
+        again = status < 0 ? 0 : wait_while_loading(remote, status, &text, &asked, error);
+    } while (again > 0);
     if (status >= 200 && status < 300)
         *answer = kvt_json_parse(kvt_buffer_string(&text), text.length, NULL, NULL);
     kvt_buffer_free(&text);
-    return status;
+    return again < 0 ? -1 : status;
 }
 
 static void add_id(struct kvt_token_ids *ids, int32_t id)
@@ -119,7 +156,7 @@ static char *text_body(const struct kvt_remote *remote, const char *text, size_t
 {
     static const char *const names[] = {"prompt", "content", "inputs"};
     json_t *body = json_object();
-    json_object_set_new(body, "model", json_string(remote->model));
+    json_object_set_new(body, "model", json_string(remote->options.model));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         json_object_set_new(body, names[i], json_stringn(text, length));
     json_object_set_new(body, "add_special", json_boolean(special));
@@ -129,14 +166,14 @@ static char *text_body(const struct kvt_remote *remote, const char *text, size_t
     return written;
 }
 
-int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size_t length,
-                         bool special, struct kvt_token_ids *ids, struct kvt_error *error)
+int64_t kvt_remote_count(struct kvt_remote *remote, const char *text, size_t length, bool special,
+                         struct kvt_token_ids *ids, struct kvt_error *error)
 {
     json_t *answer;
     char *body = text_body(remote, text, length, special);
     if (!body)
         return kvt_fail(error, KVT_DATA, "the text cannot be sent: it is not UTF-8");
-    long status = post(remote, remote->url, body, &answer, error);
+    long status = post(remote, remote->options.url, body, &answer, error);
     free(body);
     int64_t count = answer ? count_in(answer, special, ids) : -1;
     bool unplaced = !special && is_unplaced(answer, length);
@@ -158,18 +195,19 @@ int64_t kvt_remote_count(const struct kvt_remote *remote, const char *text, size
 /* …/tokenize?QUERY -> …/NAME?QUERY */
 static char *url_beside(const struct kvt_remote *remote, const char *name)
 {
-    size_t path = strcspn(remote->url, "?#"), folder = path;
-    const char *scheme = strstr(remote->url, "://");
-    size_t authority = scheme ? (size_t)(scheme - remote->url) + 3 : 0;
-    while (folder > authority && remote->url[folder] != '/')
+    size_t path = strcspn(remote->options.url, "?#"), folder = path;
+    const char *scheme = strstr(remote->options.url, "://");
+    size_t authority = scheme ? (size_t)(scheme - remote->options.url) + 3 : 0;
+    while (folder > authority && remote->options.url[folder] != '/')
         folder--;
     if (folder == authority) /* no path: the whole of it is the host */
         folder = path;
-    return kvt_asprintf("%.*s/%s%s", (int)folder, remote->url, name, remote->url + path);
+    return kvt_asprintf("%.*s/%s%s", (int)folder, remote->options.url, name,
+                        remote->options.url + path);
 }
 
 /* llama.cpp: the text of the prompt, then its tokens. */
-static int64_t count_templated(const struct kvt_remote *remote, const struct kvt_buffer *body,
+static int64_t count_templated(struct kvt_remote *remote, const struct kvt_buffer *body,
                                struct kvt_error *error)
 {
     char *url = url_beside(remote, "apply-template");
@@ -188,7 +226,7 @@ static int64_t count_templated(const struct kvt_remote *remote, const struct kvt
 }
 
 /* TGI: {"tokenize_response":[…],"templated_text":…}, the template's tokens among them. */
-static int64_t count_chat_tokens(const struct kvt_remote *remote, const struct kvt_buffer *body,
+static int64_t count_chat_tokens(struct kvt_remote *remote, const struct kvt_buffer *body,
                                  struct kvt_error *error)
 {
     char *url = url_beside(remote, "chat_tokenize");
@@ -201,7 +239,7 @@ static int64_t count_chat_tokens(const struct kvt_remote *remote, const struct k
     return status < 0 ? -1 : count > 0 ? count : 0;
 }
 
-int64_t kvt_remote_count_chat(const struct kvt_remote *remote, const json_t *messages,
+int64_t kvt_remote_count_chat(struct kvt_remote *remote, const json_t *messages,
                               struct kvt_error *error)
 {
     struct kvt_buffer body = {0};
@@ -209,11 +247,11 @@ int64_t kvt_remote_count_chat(const struct kvt_remote *remote, const json_t *mes
     json_t *answer;
     kvt_writer_start(&writer, &body);
     kvt_write_object(&writer);
-    kvt_member_string(&writer, "model", remote->model);
+    kvt_member_string(&writer, "model", remote->options.model);
     kvt_member_json(&writer, "messages", messages);
     kvt_member_bool(&writer, "add_generation_prompt", true);
     kvt_write_end(&writer);
-    long status = post(remote, remote->url, body.data, &answer, error);
+    long status = post(remote, remote->options.url, body.data, &answer, error);
     int64_t count = status < 0 ? -1 : answer ? count_in(answer, true, NULL) : 0;
     json_decref(answer);
     if (status >= 0 && count <= 0) /* a server that does not look at messages counts nothing */

@@ -331,10 +331,9 @@ static bool plan_retry(struct kvt_client *client, struct kvt_exchange *exchange,
 static bool plan_load_wait(struct kvt_client *client, struct kvt_exchange *exchange, double now)
 {
     struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
-    double asked = asked_wait(exchange), most = client->options.retry.backoff_max_s;
     double due =
         kvt_loading_wait(&endpoint->loading, endpoint->url->base, client->options.load_wait_s,
-                         asked > most ? most : asked, now); /* NAN stays */
+                         asked_wait(exchange), client->options.retry.backoff_max_s, now);
     if (isnan(due))
         return false;
     exchange->tries = 0;

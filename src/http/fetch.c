@@ -1,5 +1,6 @@
 #include "http/fetch.h"
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "core/redact.h"
 #include "http/pool.h"
@@ -17,6 +18,13 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *context)
         return 0;
     kvt_buffer_append(out, bytes, length);
     return length;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct kvt_retry_asked *asked = context;
+    kvt_retry_header(asked, line, size * count, kvt_clock_wall());
+    return size * count;
 }
 
 static struct curl_slist *headers_of(const struct kvt_fetch_options *options)
@@ -60,6 +68,11 @@ long kvt_fetch(const char *url, const struct kvt_fetch_options *options, struct 
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, out);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(options->timeout_s * 1000));
+    if (options->asked) {
+        *options->asked = KVT_RETRY_UNASKED;
+        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, options->asked);
+    }
     if (options->body)
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, options->body);
     if (options->credentials)

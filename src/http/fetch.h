@@ -8,6 +8,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "http/retry.h"
 
 struct kvt_fetch_options {
     const char *body;    /* JSON to POST, NULL: GET */
@@ -15,6 +16,7 @@ struct kvt_fetch_options {
     const char *cacert;
     const char *credentials;
     double timeout_s;
+    struct kvt_retry_asked *asked; /* becomes what the answer asks to wait; NULL: not of interest */
 };
 
 /*

@@ -7,7 +7,7 @@
 static const double FIRST_PAUSE_S = 0.1, LAST_PAUSE_S = 5, TELL_S = 30;
 
 double kvt_loading_wait(struct kvt_loading *loading, const char *where, double limit_s,
-                        double asked, double now)
+                        double asked, double asked_max, double now)
 {
     if (loading->since <= 0) {
         loading->since = loading->told = now;
@@ -21,7 +21,9 @@ double kvt_loading_wait(struct kvt_loading *loading, const char *where, double l
     double waited = now - loading->since, left = limit_s - waited;
     if (left <= 0)
         return NAN;
-    double pause = asked > 0 ? asked : waited / 10; /* NAN compares false */
+    if (asked > asked_max) /* NAN compares false */
+        asked = asked_max;
+    double pause = asked > 0 ? asked : waited / 10;
     pause = fmin(fmax(pause, FIRST_PAUSE_S), asked > 0 ? left : LAST_PAUSE_S);
     loading->due = now + fmin(pause, left); /* the last time at the limit */
     return loading->due;

@@ -16,10 +16,11 @@ struct kvt_loading {
  * `where` (a base URL without credentials) said at `now` that it is loading. Returns the time at
  * which to ask again, or NAN when it has been waited for `limit_s` seconds. The pauses are a tenth
  * of the time waited so far, from FIRST_PAUSE_S to LAST_PAUSE_S, or `asked` (NAN: nothing) where
- * the server asks for one. Says so on standard error: at first, then every half minute.
+ * the server asks for one, at most `asked_max`. All in seconds. Says so on standard error: at
+ * first, then every half minute.
  */
 double kvt_loading_wait(struct kvt_loading *loading, const char *where, double limit_s,
-                        double asked, double now);
+                        double asked, double asked_max, double now);
 
 /* It answered something else at `now`; says how long it took if it was loading. */
 void kvt_loading_end(struct kvt_loading *loading, const char *where, double now);

@@ -17,7 +17,7 @@ static int poll_until(struct kvt_loading *loading, double start, double limit, d
     int n = 0;
     for (double due = start; !isnan(due); n++) {
         *last = due;
-        due = kvt_loading_wait(loading, where, limit, NAN, due);
+        due = kvt_loading_wait(loading, where, limit, NAN, 30, due);
     }
     return n;
 }
@@ -45,14 +45,17 @@ int main(void)
     if (descriptor < 0 || !freopen(path, "w", stderr))
         return 3;
     struct kvt_loading loading = {0};
-    is_near(kvt_loading_wait(&loading, where, 600, NAN, 1000), 1000.1, 1e-12, "soon at first");
-    is_near(kvt_loading_wait(&loading, where, 600, NAN, 1020), 1022, 1e-12,
+    is_near(kvt_loading_wait(&loading, where, 600, NAN, 30, 1000), 1000.1, 1e-12, "soon at first");
+    is_near(kvt_loading_wait(&loading, where, 600, NAN, 30, 1020), 1022, 1e-12,
             "then after a tenth of the time waited");
-    is_near(kvt_loading_wait(&loading, where, 600, NAN, 1200), 1205, 1e-12, "at least every 5 s");
-    is_near(kvt_loading_wait(&loading, where, 600, 20, 1210), 1230, 1e-12, "or as the server asks");
-    is_near(kvt_loading_wait(&loading, where, 600, NAN, 1598), 1600, 1e-12,
+    is_near(kvt_loading_wait(&loading, where, 600, NAN, 30, 1200), 1205, 1e-12,
+            "at least every 5 s");
+    is_near(kvt_loading_wait(&loading, where, 600, 20, 30, 1210), 1230, 1e-12,
+            "or as the server asks");
+    is_near(kvt_loading_wait(&loading, where, 600, 50, 30, 1230), 1260, 1e-12, "up to a cap");
+    is_near(kvt_loading_wait(&loading, where, 600, NAN, 30, 1598), 1600, 1e-12,
             "the last time at the limit");
-    ok(isnan(kvt_loading_wait(&loading, where, 600, NAN, 1600)), "then no more");
+    ok(isnan(kvt_loading_wait(&loading, where, 600, NAN, 30, 1600)), "then no more");
     loading = (struct kvt_loading){0};
     ok(poll_until(&loading, 50, 600, &last) < 200, "ten minutes are fewer than 200 requests");
     is_near(last, 650, 1e-9, "all of the time is waited");
@@ -62,11 +65,11 @@ int main(void)
     count_messages(path, &first, &still, &done);
     int before = still;
     ok(first == 2 && done == 0, "said once, and no end without a beginning");
-    kvt_loading_wait(&loading, where, 600, NAN, 2000);
-    kvt_loading_wait(&loading, where, 600, NAN, 2029);
-    kvt_loading_wait(&loading, where, 600, NAN, 2031);
-    kvt_loading_wait(&loading, where, 600, NAN, 2060);
-    kvt_loading_wait(&loading, where, 600, NAN, 2062);
+    kvt_loading_wait(&loading, where, 600, NAN, 30, 2000);
+    kvt_loading_wait(&loading, where, 600, NAN, 30, 2029);
+    kvt_loading_wait(&loading, where, 600, NAN, 30, 2031);
+    kvt_loading_wait(&loading, where, 600, NAN, 30, 2060);
+    kvt_loading_wait(&loading, where, 600, NAN, 30, 2062);
     kvt_loading_end(&loading, where, 2240);
     fflush(stderr);
     count_messages(path, &first, &still, &done);
