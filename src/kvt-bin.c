@@ -19,6 +19,8 @@
 #include "dataset/ladder.h"
 #include "dataset/manifest.h"
 #include "dataset/prompt.h"
+#include "dataset/publish.h"
+#include "dataset/select.h"
 #include "stream/scan.h"
 #include "stream/stage.h"
 #include "token/gguf.h"
@@ -164,6 +166,13 @@ static void keep_passing(struct program *program, const struct kvt_line *line)
              sizeof *program->passing);
     program->passing[program->n_passing++] = (struct passing){kvt_strndup(line->data, line->length),
                                                               kvt_strdup(line->kind), line->length};
+}
+
+static void pass_on(struct program *program)
+{
+    for (size_t i = 0; i < program->n_passing; i++)
+        kvt_stage_emit(&program->stage, program->passing[i].kind, program->passing[i].line,
+                       program->passing[i].length);
 }
 
 /* A stream replayed without -c brings its own settings. */
@@ -320,150 +329,19 @@ static void bin_rows(struct program *program)
             program->bins.count, asked);
 }
 
-static size_t wanted_of(const json_t *n_per_bin, size_t bin)
-{
-    const json_t *value = json_is_array(n_per_bin) ? json_array_get(n_per_bin, bin) : n_per_bin;
-    return (size_t)json_integer_value(value);
-}
-
-static void select_first(struct program *program)
+static void select_entries(struct program *program)
 {
     const json_t *tree = settings_of(program);
-    const json_t *n_per_bin = kvt_json_get(tree, "dataset.n_per_bin");
-    size_t asked = (size_t)kvt_json_integer(tree, "binning.n_bins", 5);
-    if (json_is_array(n_per_bin) && json_array_size(n_per_bin) != asked)
-        kvt_die(KVT_USAGE, "dataset.n_per_bin lists %zu numbers for %zu bins",
-                json_array_size(n_per_bin), asked);
-    for (size_t i = 0; i < program->examples.count; i++) {
-        struct kvt_example *example = &program->examples.items[i];
-        example->selected =
-            example->rank < wanted_of(n_per_bin, program->bins.bins[example->bin_idx].asked);
-    }
-}
-
-static void select_pinned(struct program *program, const json_t *ids)
-{
-    for (size_t k = 0; k < json_array_size(ids); k++) {
-        const char *id = json_string_value(json_array_get(ids, k));
-        bool found = false;
-        for (size_t i = 0; i < program->examples.count; i++) {
-            if (strcmp(program->examples.items[i].id, id) != 0)
-                continue;
-            program->examples.items[i].selected = true;
-            found = true;
-        }
-        if (!found)
-            kvt_die(KVT_DATA, "dataset.ids names %s, and no row has that id", id);
-    }
-}
-
-static int by_task(const void *left, const void *right)
-{
-    const struct kvt_template *a = *(const struct kvt_template *const *)left;
-    const struct kvt_template *b = *(const struct kvt_template *const *)right;
-    return strcmp(a->task, b->task);
-}
-
-/* One template's name and hash; of several, "mixed" and the hash of all in the order of their
- * tasks. */
-static void describe_templates(struct program *program, struct kvt_manifest *manifest,
-                               char sha256[KVT_SHA256_HEX])
-{
-    struct kvt_templates *templates = &program->templates;
-    if (templates->n_used == 1) {
-        manifest->template_name = templates->used[0]->name;
-        manifest->template_sha256 = templates->used[0]->sha256;
-        return;
-    }
-    qsort(templates->used, templates->n_used, sizeof(struct kvt_template *), by_task);
-    struct kvt_sha256 hash;
-    kvt_sha256_start(&hash);
-    for (size_t i = 0; i < templates->n_used; i++) {
-        kvt_sha256_field(&hash, templates->used[i]->task);
-        kvt_sha256_field(&hash, templates->used[i]->sha256);
-    }
-    kvt_sha256_hex(&hash, sha256);
-    manifest->template_name = "mixed";
-    manifest->template_sha256 = sha256;
-}
-
-static const char *common_task(const struct kvt_examples *examples)
-{
-    for (size_t i = 1; i < examples->count; i++)
-        if (strcmp(examples->items[i].task, examples->items[0].task) != 0)
-            return NULL;
-    return examples->items[0].task;
-}
-
-static void emit_entries(struct program *program, const struct kvt_manifest *manifest)
-{
-    struct kvt_buffer record = {0};
-    struct kvt_prompt prompt = {0};
-    struct kvt_row row;
+    const json_t *ids = kvt_json_get(tree, "dataset.ids");
     struct kvt_error error;
-    for (size_t i = 0; i < program->examples.count; i++) {
-        struct kvt_example *example = &program->examples.items[i];
-        if (!example->selected)
-            continue;
-        if (kvt_row_parse(&row, example->line, example->length, &error) != 0 ||
-            kvt_prompt_build(&program->prompter, &row, false, &prompt, &error) != 0)
-            kvt_die_error(&error);
-        struct kvt_entry entry = {.row = &row,
-                                  .prompt = &prompt,
-                                  .bin_idx = example->bin_idx,
-                                  .rank = example->rank,
-                                  .token_len = example->token_len};
-        kvt_manifest_entry(manifest, &entry, example->prompt_sha256, &record);
-        kvt_stage_emit_buffer(&program->stage, "entry", &record);
-        kvt_row_free(&row);
-    }
-    kvt_prompt_free(&prompt);
-    kvt_buffer_free(&record);
-}
-
-/* The request is all that a request_id knows of an entry, so one prompt is one answer. */
-static void report_same_prompts(const struct kvt_examples *examples)
-{
-    const struct kvt_example *first = NULL, *second = NULL;
-    size_t n = kvt_examples_same_prompt(examples, &first, &second);
-    if (n)
-        kvt_say("%zu %s the prompt of another under a different id, first %s, that of %s: the same "
-                "request has the same request_id, and the database keeps one row of it",
-                n, n == 1 ? "entry has" : "entries have", second->id, first->id);
-}
-
-static void emit_records(struct program *program, const struct kvt_manifest *manifest)
-{
-    struct kvt_buffer record = {0};
-    kvt_manifest_experiment(manifest, &record);
-    kvt_stage_emit_buffer(&program->stage, "experiment", &record);
-    kvt_manifest_dataset(manifest, &program->bins, &record);
-    kvt_stage_emit_buffer(&program->stage, "dataset", &record);
-    for (size_t k = 0; k < program->bins.count; k++) {
-        size_t selected = 0;
-        for (size_t i = 0; i < program->examples.count; i++)
-            selected +=
-                program->examples.items[i].selected && program->examples.items[i].bin_idx == k;
-        kvt_manifest_bin(manifest, &program->bins.bins[k], k, selected, &record);
-        kvt_stage_emit_buffer(&program->stage, "bin", &record);
-    }
-    kvt_buffer_free(&record);
-    emit_entries(program, manifest);
-    report_same_prompts(&program->examples);
-    for (size_t i = 0; i < program->n_passing; i++)
-        kvt_stage_emit(&program->stage, program->passing[i].kind, program->passing[i].line,
-                       program->passing[i].length);
-}
-
-/* The experiment's name: as configured, else derived from everything that makes it. */
-static void name_experiment(const struct kvt_manifest *manifest, char name[KVT_ID_SIZE + 4])
-{
-    struct kvt_buffer settings = {0};
-    char id[KVT_ID_SIZE];
-    kvt_json_write(&settings, manifest->settings);
-    kvt_manifest_id(id, (const char *[]){"experiment", settings.data, manifest->dataset_id}, 3);
-    snprintf(name, KVT_ID_SIZE + 4, "exp-%s", id);
-    kvt_buffer_free(&settings);
+    int status =
+        json_is_array(ids)
+            ? kvt_select_pinned(&program->examples, ids, &error)
+            : kvt_select_first(&program->examples, &program->bins,
+                               kvt_json_get(tree, "dataset.n_per_bin"),
+                               (size_t)kvt_json_integer(tree, "binning.n_bins", 5), &error);
+    if (status != 0)
+        kvt_die_error(&error);
 }
 
 static void emit(struct program *program)
@@ -471,7 +349,8 @@ static void emit(struct program *program)
     const json_t *tree = settings_of(program);
     const char *path = tokenizer_path(tree);
     char source[KVT_SHA256_HEX], templates[KVT_SHA256_HEX], date[KVT_DATE_SIZE],
-        derived[KVT_ID_SIZE + 4];
+        derived[KVT_EXPERIMENT_SIZE];
+    struct kvt_error error;
     kvt_sha256_hex(&program->source_hash, source);
     kvt_clock_date(kvt_clock_created(), date);
     json_t *public_settings = json_deep_copy(tree);
@@ -486,7 +365,7 @@ static void emit(struct program *program)
         .created_at = date,
         .git_hash = git_hash ? git_hash : getenv("KVT_GIT_HASH"),
         .name = program->prompter.name,
-        .task = common_task(&program->examples),
+        .task = kvt_examples_task(&program->examples),
         .source_sha256 = source,
         .tokenizer_name = kvt_buffer_string(&tokenizer_name),
         .tokenizer_sha256 = program->tokenizer ? kvt_tokenizer_sha256(program->tokenizer) : NULL,
@@ -499,14 +378,18 @@ static void emit(struct program *program)
     };
     if (manifest.git_hash && !*manifest.git_hash)
         manifest.git_hash = NULL;
-    describe_templates(program, &manifest, templates);
+    manifest.template_name = kvt_templates_describe(&program->templates, templates);
+    manifest.template_sha256 = templates;
     kvt_manifest_id(manifest.dataset_id,
                     (const char *[]){"dataset", manifest.name, source, manifest.template_sha256,
                                      manifest.tokenizer_sha256},
                     5);
-    name_experiment(&manifest, derived);
+    kvt_manifest_derive_name(&manifest, derived);
     manifest.exp_group_id = kvt_json_text(tree, "output.exp_group_id", derived);
-    emit_records(program, &manifest);
+    if (kvt_publish(&program->stage, &manifest, &program->bins, &program->examples,
+                    &program->prompter, &error) != 0)
+        kvt_die_error(&error);
+    pass_on(program);
     json_decref(public_settings);
     kvt_buffer_free(&tokenizer_name);
 }
@@ -571,11 +454,7 @@ static void run_bins(struct program *program)
     prepare(program);
     count_rows(program);
     bin_rows(program);
-    const json_t *ids = kvt_json_get(settings_of(program), "dataset.ids");
-    if (json_is_array(ids))
-        select_pinned(program, ids);
-    else
-        select_first(program);
+    select_entries(program);
     emit(program);
 }
 

@@ -177,6 +177,14 @@ void kvt_examples_bin(struct kvt_examples *examples, size_t n_bins, int64_t seed
     free(bin_of);
 }
 
+const char *kvt_examples_task(const struct kvt_examples *examples)
+{
+    for (size_t i = 1; i < examples->count; i++)
+        if (strcmp(examples->items[i].task, examples->items[0].task) != 0)
+            return NULL;
+    return examples->items[0].task;
+}
+
 static int by_prompt(const void *left, const void *right)
 {
     const struct kvt_example *a = *(const struct kvt_example *const *)left;

@@ -60,6 +60,9 @@ void kvt_examples_remove(struct kvt_examples *examples, bool (*drop)(const struc
 void kvt_examples_bin(struct kvt_examples *examples, size_t n_bins, int64_t seed,
                       struct kvt_length_bins *bins);
 
+/* The task of all rows, or NULL when they differ. Needs at least one row; borrowed. */
+const char *kvt_examples_task(const struct kvt_examples *examples);
+
 /*
  * How many entries have the prompt of an earlier one: with the same settings they are the same
  * request. `first` and `second` become the first two of one prompt (of the one that is repeated

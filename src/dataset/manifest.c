@@ -19,6 +19,16 @@ void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_te
     id[KVT_ID_SIZE - 1] = '\0';
 }
 
+void kvt_manifest_derive_name(const struct kvt_manifest *manifest, char name[KVT_EXPERIMENT_SIZE])
+{
+    struct kvt_buffer settings = {0};
+    char id[KVT_ID_SIZE];
+    kvt_json_write(&settings, manifest->settings);
+    kvt_manifest_id(id, (const char *[]){"experiment", settings.data, manifest->dataset_id}, 3);
+    snprintf(name, KVT_EXPERIMENT_SIZE, "exp-%s", id);
+    kvt_buffer_free(&settings);
+}
+
 static void start(struct kvt_writer *writer, struct kvt_buffer *out, const char *kind)
 {
     kvt_buffer_clear(out);

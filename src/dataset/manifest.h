@@ -15,7 +15,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-enum { KVT_ID_SIZE = 17 };
+enum { KVT_ID_SIZE = 17, KVT_EXPERIMENT_SIZE = KVT_ID_SIZE + 4 };
 
 /* The first 16 hexadecimal digits of the SHA-256 of the texts, each ended by a NUL byte. */
 void kvt_manifest_id(char id[KVT_ID_SIZE], const char *const *texts, size_t n_texts);
@@ -36,6 +36,10 @@ struct kvt_manifest {
     int64_t max_prompt_tokens;
     bool dropped; /* what happened to overlong prompts: dropped, else cut */
 };
+
+/* The experiment's name where none is configured: "exp-" and an id of everything that makes it, the
+ * settings and dataset_id. */
+void kvt_manifest_derive_name(const struct kvt_manifest *manifest, char name[KVT_EXPERIMENT_SIZE]);
 
 void kvt_manifest_experiment(const struct kvt_manifest *manifest, struct kvt_buffer *out);
 void kvt_manifest_dataset(const struct kvt_manifest *manifest, const struct kvt_length_bins *bins,

@@ -201,6 +201,30 @@ const struct kvt_template *kvt_templates_find(struct kvt_templates *templates, c
     return found;
 }
 
+static int by_task(const void *left, const void *right)
+{
+    const struct kvt_template *a = *(const struct kvt_template *const *)left;
+    const struct kvt_template *b = *(const struct kvt_template *const *)right;
+    return strcmp(a->task, b->task);
+}
+
+const char *kvt_templates_describe(struct kvt_templates *templates, char sha256[KVT_SHA256_HEX])
+{
+    if (templates->n_used == 1) {
+        memcpy(sha256, templates->used[0]->sha256, KVT_SHA256_HEX);
+        return templates->used[0]->name;
+    }
+    qsort(templates->used, templates->n_used, sizeof(struct kvt_template *), by_task);
+    struct kvt_sha256 hash;
+    kvt_sha256_start(&hash);
+    for (size_t i = 0; i < templates->n_used; i++) {
+        kvt_sha256_field(&hash, templates->used[i]->task);
+        kvt_sha256_field(&hash, templates->used[i]->sha256);
+    }
+    kvt_sha256_hex(&hash, sha256);
+    return "mixed";
+}
+
 void kvt_template_render(const struct kvt_template *template, const char *context,
                          const char *input, struct kvt_buffer *out, struct kvt_rendered *rendered)
 {

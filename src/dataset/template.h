@@ -46,6 +46,12 @@ void kvt_templates_close(struct kvt_templates *templates);
 const struct kvt_template *kvt_templates_find(struct kvt_templates *templates, const char *task,
                                               bool chat, struct kvt_error *error);
 
+/*
+ * The name and hash of the templates found so far, at least one: of one its own, of several "mixed"
+ * and the hash of all in the order of their tasks. The name lives as long as `templates`.
+ */
+const char *kvt_templates_describe(struct kvt_templates *templates, char sha256[KVT_SHA256_HEX]);
+
 /* Where the filled-in parts lie in the rendered text. */
 struct kvt_rendered {
     size_t context_end; /* byte after the context */
