@@ -1,7 +1,7 @@
 /*
  * engine/api.h: the OpenAI-compatible API without its transport: a request body becomes a struct
- * kvt_request or an error; a running job becomes JSON. The server program (kvt-serve.c) moves
- * bytes, api_queue.c runs the jobs.
+ * kvt_request or an error; a running job becomes JSON. api_server.c moves bytes, api_queue.c runs
+ * the jobs.
  */
 #ifndef KVT_ENGINE_API_H
 #define KVT_ENGINE_API_H
