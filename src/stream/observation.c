@@ -3,140 +3,24 @@
 #include "core/memory.h"
 #include "stream/json.h"
 #include "stream/scan.h"
+#include "stream/value.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_bytes(const char *data, size_t length)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then a finaliser: low bits are used */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)data[i]) * UINT64_C(0x100000001b3);
-    hash ^= hash >> 32;
-    hash *= UINT64_C(0xd6e8feb86659fd93);
-    return hash ^ hash >> 32;
-}
-
-void kvt_names_rehash(struct kvt_names *names, size_t n_slots)
-{
-    free(names->slots);
-    names->slots = kvt_alloc_array(n_slots, sizeof *names->slots);
-    names->n_slots = n_slots;
-    memset(names->slots, 0xff, n_slots * sizeof *names->slots);
-    for (size_t i = 0; i < names->count; i++) {
-        size_t slot = hash_bytes(names->texts[i], strlen(names->texts[i])) & (n_slots - 1);
-        while (names->slots[slot] != KVT_NO_NAME)
-            slot = (slot + 1) & (n_slots - 1);
-        names->slots[slot] = (uint32_t)i;
-    }
-}
-
-uint32_t kvt_observations_intern(struct kvt_observations *table, const char *text, size_t length)
-{
-    struct kvt_names *names = &table->names;
-    if (names->count * 2 >= names->n_slots)
-        kvt_names_rehash(names, names->n_slots ? names->n_slots * 2 : 64);
-    size_t slot = hash_bytes(text, length) & (names->n_slots - 1);
-    for (; names->slots[slot] != KVT_NO_NAME; slot = (slot + 1) & (names->n_slots - 1)) {
-        const char *other = names->texts[names->slots[slot]];
-        if (strlen(other) == length && memcmp(other, text, length) == 0)
-            return names->slots[slot];
-    }
-    if (names->count >= KVT_NO_NAME)
-        kvt_die(KVT_SYSTEM, "too many different names in the stream");
-    kvt_grow(&names->texts, &names->capacity, names->count, sizeof *names->texts);
-    names->texts[names->count] = kvt_strndup(text, length);
-    names->slots[slot] = (uint32_t)names->count;
-    return (uint32_t)names->count++;
-}
-
 const char *kvt_observations_name(const struct kvt_observations *table, uint32_t name)
 {
-    return name < table->names.count ? table->names.texts[name] : NULL;
+    return kvt_names_text(&table->names, name);
 }
 
 void kvt_observations_free(struct kvt_observations *table)
 {
-    for (size_t i = 0; i < table->names.count; i++)
-        free(table->names.texts[i]);
-    free(table->names.texts);
-    free(table->names.slots);
+    kvt_names_free(&table->names);
     free(table->items);
     free(table->runs);
     free(table->run_of_name);
     *table = (struct kvt_observations){0};
-}
-
-static bool is_key(const struct kvt_member *member, const char *key)
-{
-    return strlen(key) == member->key_length && memcmp(member->key, key, member->key_length) == 0;
-}
-
-static bool is_null(const struct kvt_member *member)
-{
-    return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
-}
-
-static bool is_true(const struct kvt_member *member)
-{
-    return member->value_length == 4 && memcmp(member->value, "true", 4) == 0;
-}
-
-/* A number or null. Returns -1 for anything else. */
-static int read_number(const struct kvt_member *member, double *value, const char *name,
-                       struct kvt_error *error)
-{
-    char text[64], *end;
-    if (is_null(member)) {
-        *value = NAN;
-        return 0;
-    }
-    if (member->value_length < sizeof text) {
-        memcpy(text, member->value, member->value_length);
-        text[member->value_length] = '\0';
-        if (strchr("-0123456789", text[0]) && text[0]) {
-            *value = strtod(text, &end);
-            if (*end == '\0' && isfinite(*value))
-                return 0;
-        }
-    }
-    return kvt_fail(error, KVT_DATA, "%s is not a number", name);
-}
-
-static int read_integer(const struct kvt_member *member, int32_t *value, const char *name,
-                        struct kvt_error *error)
-{
-    double number;
-    if (read_number(member, &number, name, error) != 0)
-        return -1;
-    if (!(number >= 0 && number < 1e9) || number != floor(number))
-        return kvt_fail(error, KVT_DATA, "%s is not a whole number from 0", name);
-    *value = (int32_t)number;
-    return 0;
-}
-
-/* A string or null (then KVT_NO_NAME). */
-static int read_name(struct kvt_observations *table, const struct kvt_member *member,
-                     uint32_t *value, const char *name, struct kvt_error *error)
-{
-    if (is_null(member)) {
-        *value = KVT_NO_NAME;
-        return 0;
-    }
-    if (member->value[0] != '"')
-        return kvt_fail(error, KVT_DATA, "%s is not a string", name);
-    if (!memchr(member->value, '\\', member->value_length)) {
-        *value = kvt_observations_intern(table, member->value + 1, member->value_length - 2);
-        return 0;
-    }
-    json_t *text = kvt_json_parse(member->value, member->value_length, NULL, error);
-    if (!text)
-        return -1;
-    *value = kvt_observations_intern(table, json_string_value(text), json_string_length(text));
-    json_decref(text);
-    return 0;
 }
 
 /* Scans an object member; `each` gets its members. A null or absent object has none. */
@@ -149,7 +33,7 @@ static int read_object(struct kvt_observations *table, struct kvt_observation *i
 {
     struct kvt_scan scan;
     struct kvt_member member;
-    if (is_null(object))
+    if (kvt_value_is_null(object))
         return 0;
     kvt_scan_start(&scan, object->value, object->value_length);
     while (kvt_scan_next(&scan, &member))
@@ -173,9 +57,9 @@ static int read_rows(const struct number_row *rows, struct kvt_observation *item
                      const struct kvt_member *member, struct kvt_error *error)
 {
     for (; rows->key; rows++)
-        if (is_key(member, rows->key))
-            return read_number(member, (double *)(void *)((char *)item + rows->offset), rows->key,
-                               error)
+        if (kvt_value_of(member, rows->key))
+            return kvt_value_number(member, (double *)(void *)((char *)item + rows->offset),
+                                    rows->key, error)
                        ? -1
                        : 1;
     return 0;
@@ -235,9 +119,10 @@ static int read_kv(struct kvt_observations *table, struct kvt_observation *item,
                                              ROW("peak_bytes", kv_peak),
                                              ROW("prompt_tokens", kept_ratio), /* divided below */
                                              {NULL, 0}};
-    if (is_key(member, "source"))
-        return read_name(table, member, &item->memory_source, "telemetry.kv.source", error);
-    if (is_key(member, "applied")) {
+    if (kvt_value_of(member, "source"))
+        return kvt_value_name(&table->names, member, &item->memory_source, "telemetry.kv.source",
+                              error);
+    if (kvt_value_of(member, "applied")) {
         for (int i = 1; i < KVT_APPLIED_COUNT; i++)
             if (member->value_length == strlen(applied_names[i]) + 2 &&
                 memcmp(member->value + 1, applied_names[i], member->value_length - 2) == 0)
@@ -255,21 +140,21 @@ static int read_telemetry(struct kvt_observations *table, struct kvt_observation
         ROW("itl_p50_s", itl_p50),          ROW("itl_p95_s", itl_p95),
         ROW("prefill_s", prefill),          ROW("decode_s", decode),
         ROW("peak_mem_mb", process_memory), {NULL, 0}};
-    if (is_key(member, "kv"))
+    if (kvt_value_of(member, "kv"))
         return read_object(table, item, member, "telemetry.kv", read_kv, error);
-    if (is_key(member, "attempts") || is_key(member, "cached_tokens")) {
+    if (kvt_value_of(member, "attempts") || kvt_value_of(member, "cached_tokens")) {
         double number;
-        if (read_number(member, &number, "telemetry.attempts or cached_tokens", error) != 0)
+        if (kvt_value_number(member, &number, "telemetry.attempts or cached_tokens", error) != 0)
             return -1;
-        if (is_key(member, "attempts") && number > 1)
+        if (kvt_value_of(member, "attempts") && number > 1)
             raise_flag(item, KVT_FLAG_RETRIED);
-        item->cache_known |= is_key(member, "cached_tokens") && !isnan(number);
-        if (is_key(member, "cached_tokens") && number > 0)
+        item->cache_known |= kvt_value_of(member, "cached_tokens") && !isnan(number);
+        if (kvt_value_of(member, "cached_tokens") && number > 0)
             raise_flag(item, KVT_FLAG_PREFIX_CACHED);
         return 0;
     }
-    if (is_key(member, "flags"))
-        return is_null(member) ? 0 : read_flags(item, member, error);
+    if (kvt_value_of(member, "flags"))
+        return kvt_value_is_null(member) ? 0 : read_flags(item, member, error);
     return read_rows(rows, item, member, error) < 0 ? -1 : 0;
 }
 
@@ -287,12 +172,12 @@ static int read_response(struct kvt_observations *table, struct kvt_observation 
     static const struct number_row rows[] = {ROW("completion_tokens", completion_tokens),
                                              {NULL, 0}};
     (void)table;
-    if (is_key(member, "text")) {
-        item->text_hash = hash_bytes(member->value, member->value_length);
+    if (kvt_value_of(member, "text")) {
+        item->text_hash = kvt_names_hash(member->value, member->value_length);
         return 0;
     }
-    if (is_key(member, "finish_reason"))
-        item->finish_known = !is_null(member);
+    if (kvt_value_of(member, "finish_reason"))
+        item->finish_known = !kvt_value_is_null(member);
     return read_rows(rows, item, member, error) < 0 ? -1 : 0;
 }
 
@@ -316,8 +201,9 @@ static int read_unobservable(struct kvt_observations *table, const struct kvt_me
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *text = json_array_get(list, i);
         if (json_is_string(text))
-            *mask |= unobservable_bit(table, kvt_observations_intern(table, json_string_value(text),
-                                                                     json_string_length(text)));
+            *mask |=
+                unobservable_bit(table, kvt_names_intern(&table->names, json_string_value(text),
+                                                         json_string_length(text)));
     }
     json_decref(list);
     return 0;
@@ -326,13 +212,13 @@ static int read_unobservable(struct kvt_observations *table, const struct kvt_me
 static int read_score(struct kvt_observations *table, struct kvt_observation *item,
                       const struct kvt_member *member, struct kvt_error *error)
 {
-    if (is_key(member, "failures_unobservable"))
+    if (kvt_value_of(member, "failures_unobservable"))
         return read_unobservable(table, member, &item->unobservable, error);
-    if (is_key(member, "pred_norm") && !is_null(member))
-        item->answer_hash = hash_bytes(member->value, member->value_length);
-    if (!is_key(member, "value"))
+    if (kvt_value_of(member, "pred_norm") && !kvt_value_is_null(member))
+        item->answer_hash = kvt_names_hash(member->value, member->value_length);
+    if (!kvt_value_of(member, "value"))
         return 0;
-    if (read_number(member, &item->score, "score.value", error) != 0)
+    if (kvt_value_number(member, &item->score, "score.value", error) != 0)
         return -1;
     if (item->score < 0 || item->score > 1)
         return kvt_fail(error, KVT_DATA, "score.value is not between 0 and 1");
@@ -342,9 +228,9 @@ static int read_score(struct kvt_observations *table, struct kvt_observation *it
 static int read_failure(struct kvt_observations *table, struct kvt_observation *item,
                         const struct kvt_member *member, struct kvt_error *error)
 {
-    if (is_key(member, "failure_type"))
-        return read_name(table, member, &item->failure, "failure.failure_type", error);
-    if (is_key(member, "class"))
+    if (kvt_value_of(member, "failure_type"))
+        return kvt_value_name(&table->names, member, &item->failure, "failure.failure_type", error);
+    if (kvt_value_of(member, "class"))
         item->outcome =
             member->value_length == 16 && memcmp(member->value, "\"infrastructure\"", 16) == 0
                 ? KVT_OUTCOME_INFRASTRUCTURE
@@ -355,9 +241,11 @@ static int read_failure(struct kvt_observations *table, struct kvt_observation *
 static int read_meta(struct kvt_observations *table, struct kvt_observation *item,
                      const struct kvt_member *member, struct kvt_error *error)
 {
-    if (is_key(member, "failures_unobservable"))
+    if (kvt_value_of(member, "failures_unobservable"))
         return read_unobservable(table, member, &item->unobservable, error);
-    return is_key(member, "task") ? read_name(table, member, &item->task, "meta.task", error) : 0;
+    return kvt_value_of(member, "task")
+               ? kvt_value_name(&table->names, member, &item->task, "meta.task", error)
+               : 0;
 }
 
 /* What a response says of its run, used only when there is no run line. */
@@ -370,38 +258,38 @@ static int read_response_member(struct kvt_observations *table, struct kvt_obser
                                 struct run_hint *hint, uint32_t *run, const struct kvt_member *m,
                                 struct kvt_error *error)
 {
-    if (is_key(m, "run_id"))
-        return read_name(table, m, run, "run_id", error);
-    if (is_key(m, "entry_id"))
-        return read_name(table, m, &item->entry, "entry_id", error);
-    if (is_key(m, "request_id"))
-        item->request_hash = hash_bytes(m->value, m->value_length);
-    if (is_key(m, "bin_idx"))
-        return read_integer(m, &item->bin, "bin_idx", error);
-    if (is_key(m, "repeat"))
-        return is_null(m) ? 0 : read_integer(m, &item->repeat, "repeat", error);
-    if (is_key(m, "token_len"))
-        return read_number(m, &item->tokens, "token_len", error);
-    if (is_key(m, "kv_policy"))
-        return read_name(table, m, &hint->policy, "kv_policy", error);
-    if (is_key(m, "kv_budget"))
-        return read_number(m, &hint->budget, "kv_budget", error);
-    if (is_key(m, "cluster"))
-        return read_name(table, m, &item->cluster, "cluster", error);
-    if (is_key(m, "failures_unobservable"))
+    if (kvt_value_of(m, "run_id"))
+        return kvt_value_name(&table->names, m, run, "run_id", error);
+    if (kvt_value_of(m, "entry_id"))
+        return kvt_value_name(&table->names, m, &item->entry, "entry_id", error);
+    if (kvt_value_of(m, "request_id"))
+        item->request_hash = kvt_names_hash(m->value, m->value_length);
+    if (kvt_value_of(m, "bin_idx"))
+        return kvt_value_integer(m, &item->bin, "bin_idx", error);
+    if (kvt_value_of(m, "repeat"))
+        return kvt_value_is_null(m) ? 0 : kvt_value_integer(m, &item->repeat, "repeat", error);
+    if (kvt_value_of(m, "token_len"))
+        return kvt_value_number(m, &item->tokens, "token_len", error);
+    if (kvt_value_of(m, "kv_policy"))
+        return kvt_value_name(&table->names, m, &hint->policy, "kv_policy", error);
+    if (kvt_value_of(m, "kv_budget"))
+        return kvt_value_number(m, &hint->budget, "kv_budget", error);
+    if (kvt_value_of(m, "cluster"))
+        return kvt_value_name(&table->names, m, &item->cluster, "cluster", error);
+    if (kvt_value_of(m, "failures_unobservable"))
         return read_unobservable(table, m, &item->unobservable, error);
-    if (is_key(m, "meta"))
+    if (kvt_value_of(m, "meta"))
         return read_object(table, item, m, "meta", read_meta, error);
-    if (is_key(m, "request"))
+    if (kvt_value_of(m, "request"))
         return read_object(table, item, m, "request", read_request, error);
-    if (is_key(m, "response"))
+    if (kvt_value_of(m, "response"))
         return read_object(table, item, m, "response", read_response, error);
-    if (is_key(m, "telemetry"))
+    if (kvt_value_of(m, "telemetry"))
         return read_object(table, item, m, "telemetry", read_telemetry, error);
-    if (is_key(m, "score"))
+    if (kvt_value_of(m, "score"))
         return read_object(table, item, m, "score", read_score, error);
-    if (is_key(m, "failure")) {
-        if (!is_null(m))
+    if (kvt_value_of(m, "failure")) {
+        if (!kvt_value_is_null(m))
             item->outcome = KVT_OUTCOME_MODEL;
         return read_object(table, item, m, "failure", read_failure, error);
     }
@@ -431,15 +319,6 @@ static struct kvt_run *run_of(struct kvt_observations *table, uint32_t id)
                                                         .window = NAN};
     }
     return &table->runs[table->run_of_name[id]];
-}
-
-static int compare_names(const struct kvt_observations *table, uint32_t a, uint32_t b)
-{
-    if (a == b)
-        return 0;
-    if (a == KVT_NO_NAME || b == KVT_NO_NAME)
-        return a == KVT_NO_NAME ? -1 : 1;
-    return strcmp(table->names.texts[a], table->names.texts[b]);
 }
 
 int kvt_observations_response(struct kvt_observations *table, const char *line, size_t length,
@@ -473,7 +352,7 @@ int kvt_observations_response(struct kvt_observations *table, const char *line, 
     struct kvt_member member;
     kvt_scan_start(&scan, line, length);
     while (kvt_scan_next(&scan, &member)) {
-        scored |= is_key(&member, "score");
+        scored |= kvt_value_of(&member, "score");
         if (read_response_member(table, &item, &hint, &run_id, &member, error) != 0)
             return -1;
     }
@@ -491,7 +370,7 @@ int kvt_observations_response(struct kvt_observations *table, const char *line, 
         item.score = NAN;
     else if (!item.finish_known) /* nobody can tell whether the answer was cut off */
         item.unobservable |=
-            unobservable_bit(table, kvt_observations_intern(table, "TRUNCATED", 9));
+            unobservable_bit(table, kvt_names_intern(&table->names, "TRUNCATED", 9));
     item.kept_ratio = item.kept_tokens / item.kept_ratio;
     if (!isfinite(item.kept_ratio))
         item.kept_ratio = NAN;
@@ -500,7 +379,8 @@ int kvt_observations_response(struct kvt_observations *table, const char *line, 
         item.answer_hash = item.text_hash;
     struct kvt_run *run = run_of(table, run_id);
     if (!run->from_line) { /* the smallest that any response says, so that order does not matter */
-        if (run->policy == KVT_NO_NAME || compare_names(table, hint.policy, run->policy) < 0)
+        if (run->policy == KVT_NO_NAME ||
+            kvt_names_compare(&table->names, hint.policy, run->policy) < 0)
             run->policy = hint.policy;
         run->budget = fmin(run->budget, hint.budget);
     }
@@ -513,50 +393,51 @@ int kvt_observations_response(struct kvt_observations *table, const char *line, 
 static int compare_run_text(const struct kvt_observations *table, const struct kvt_run *a,
                             const struct kvt_run *b)
 {
-    int order = compare_names(table, a->group, b->group);
-    order = order ? order : compare_names(table, a->model, b->model);
-    order = order ? order : compare_names(table, a->policy, b->policy);
+    int order = kvt_names_compare(&table->names, a->group, b->group);
+    order = order ? order : kvt_names_compare(&table->names, a->model, b->model);
+    order = order ? order : kvt_names_compare(&table->names, a->policy, b->policy);
     order = order ? order : (int)b->reference - (int)a->reference;
-    order = order ? order : compare_names(table, a->replicate, b->replicate);
-    order = order ? order : compare_names(table, a->unit, b->unit);
+    order = order ? order : kvt_names_compare(&table->names, a->replicate, b->replicate);
+    order = order ? order : kvt_names_compare(&table->names, a->unit, b->unit);
     if (!order && a->budget != b->budget)
         order = a->budget > b->budget ? -1 : 1;
-    return order ? order : compare_names(table, a->id, b->id);
+    return order ? order : kvt_names_compare(&table->names, a->id, b->id);
 }
 
 static int read_run_kv(struct kvt_run *run, const struct kvt_member *object,
                        struct kvt_error *error)
 {
     struct kvt_member member;
-    if (is_null(object) || !kvt_scan_find(object->value, object->value_length, "window", &member))
+    if (kvt_value_is_null(object) ||
+        !kvt_scan_find(object->value, object->value_length, "window", &member))
         return 0;
-    return read_number(&member, &run->window, "kv.window", error);
+    return kvt_value_number(&member, &run->window, "kv.window", error);
 }
 
 static int read_run_member(struct kvt_observations *table, struct kvt_run *run,
                            const struct kvt_member *m, struct kvt_error *error)
 {
-    if (is_key(m, "run_id"))
-        return read_name(table, m, &run->id, "run_id", error);
-    if (is_key(m, "exp_group_id"))
-        return read_name(table, m, &run->group, "exp_group_id", error);
-    if (is_key(m, "model_name"))
-        return read_name(table, m, &run->model, "model_name", error);
-    if (is_key(m, "kv_policy"))
-        return read_name(table, m, &run->policy, "kv_policy", error);
-    if (is_key(m, "budget_unit"))
-        return read_name(table, m, &run->unit, "budget_unit", error);
-    if (is_key(m, "replicate"))
-        return read_name(table, m, &run->replicate, "replicate", error);
-    if (is_key(m, "kv_budget"))
-        return read_number(m, &run->budget, "kv_budget", error);
-    if (is_key(m, "reference"))
-        run->reference = is_true(m);
-    if (is_key(m, "sample"))
-        run->sampled = !is_null(m);
-    if (is_key(m, "kv"))
+    if (kvt_value_of(m, "run_id"))
+        return kvt_value_name(&table->names, m, &run->id, "run_id", error);
+    if (kvt_value_of(m, "exp_group_id"))
+        return kvt_value_name(&table->names, m, &run->group, "exp_group_id", error);
+    if (kvt_value_of(m, "model_name"))
+        return kvt_value_name(&table->names, m, &run->model, "model_name", error);
+    if (kvt_value_of(m, "kv_policy"))
+        return kvt_value_name(&table->names, m, &run->policy, "kv_policy", error);
+    if (kvt_value_of(m, "budget_unit"))
+        return kvt_value_name(&table->names, m, &run->unit, "budget_unit", error);
+    if (kvt_value_of(m, "replicate"))
+        return kvt_value_name(&table->names, m, &run->replicate, "replicate", error);
+    if (kvt_value_of(m, "kv_budget"))
+        return kvt_value_number(m, &run->budget, "kv_budget", error);
+    if (kvt_value_of(m, "reference"))
+        run->reference = kvt_value_is_true(m);
+    if (kvt_value_of(m, "sample"))
+        run->sampled = !kvt_value_is_null(m);
+    if (kvt_value_of(m, "kv"))
         return read_run_kv(run, m, error);
-    if (is_key(m, "failures_unobservable"))
+    if (kvt_value_of(m, "failures_unobservable"))
         return read_unobservable(table, m, &run->unobservable, error);
     return 0;
 }

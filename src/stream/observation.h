@@ -8,22 +8,13 @@
 #define KVT_STREAM_OBSERVATION_H
 
 #include "core/error.h"
+#include "stream/names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct kvt_writer;
-
-#define KVT_NO_NAME UINT32_MAX /* an absent text */
-
-/* Distinct texts, numbered in order of arrival; after sorting, numbered in byte order. */
-struct kvt_names {
-    char **texts;
-    size_t count, capacity;
-    uint32_t *slots; /* open addressing, KVT_NO_NAME is free */
-    size_t n_slots;
-};
 
 enum kvt_outcome {
     KVT_OUTCOME_GOOD,           /* no failure */
@@ -120,9 +111,6 @@ void kvt_observations_sort(struct kvt_observations *table);
 
 /* The text of a name; NULL for KVT_NO_NAME. */
 const char *kvt_observations_name(const struct kvt_observations *table, uint32_t name);
-/* Rebuilds the hash table of names; n_slots is a power of two above twice the count. */
-void kvt_names_rehash(struct kvt_names *names, size_t n_slots);
-uint32_t kvt_observations_intern(struct kvt_observations *table, const char *text, size_t length);
 const char *kvt_applied_name(enum kvt_applied applied);
 const char *kvt_flag_name(enum kvt_flag flag);
 /* A prefix cache or a retry: the latency is not this request's own. */

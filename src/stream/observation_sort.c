@@ -10,36 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* qsort has no context argument, so the names are renumbered in byte order before anything else. */
-struct name_place {
-    char *text;
-    uint32_t old;
-};
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(((const struct name_place *)a)->text, ((const struct name_place *)b)->text);
-}
-
 static void renumber(uint32_t *name, const uint32_t *rank)
 {
     if (*name != KVT_NO_NAME)
         *name = rank[*name];
 }
 
+/* qsort has no context argument, so the names are renumbered in byte order before anything else. */
 static void sort_names(struct kvt_observations *table)
 {
-    size_t n = table->names.count;
-    struct name_place *places = kvt_alloc_array(n, sizeof *places);
-    uint32_t *rank = kvt_alloc_array(n, sizeof *rank);
-    for (size_t i = 0; i < n; i++)
-        places[i] = (struct name_place){table->names.texts[i], (uint32_t)i};
-    qsort(places, n, sizeof *places, by_text);
-    for (size_t i = 0; i < n; i++) {
-        table->names.texts[i] = places[i].text;
-        rank[places[i].old] = (uint32_t)i;
-    }
-    kvt_names_rehash(&table->names, table->names.n_slots ? table->names.n_slots : 64);
+    uint32_t *rank = kvt_alloc_array(table->names.count, sizeof *rank);
+    kvt_names_sort(&table->names, rank);
     for (size_t i = 0; i < table->count; i++) {
         struct kvt_observation *item = &table->items[i];
         renumber(&item->task, rank);
@@ -59,7 +40,6 @@ static void sort_names(struct kvt_observations *table)
     }
     for (size_t i = 0; i < table->n_unobservable; i++)
         renumber(&table->unobservable[i], rank);
-    free(places);
     free(rank);
 }
 
