@@ -98,10 +98,12 @@ static void copy_report(struct kvt_job *job)
     kv->kept_per_layer = copy;
 }
 
+/* Before anyone learns that the job has ended: who has its answer no longer finds it running. */
 static void count_outcome(struct kvt_job *job)
 {
     struct kvt_queue *queue = job->queue;
     pthread_mutex_lock(&queue->lock);
+    queue->n_running--;
     if (job->outcome.finish_reason)
         queue->counts.finished++;
     else if (atomic_load(&job->cancelled))

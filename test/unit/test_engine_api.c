@@ -6,7 +6,7 @@
 
 #include "core/memory.h"
 #include "core/random.h"
-#include "engine/api.h"
+#include "engine/api_queue.h"
 
 #include <stdlib.h>
 
@@ -208,6 +208,31 @@ static void test_damage(const struct kvt_service *service)
        "damaged bodies are accepted or refused with 400");
 }
 
+/* Whoever has an answer finds its request among those that have ended, and not among those at work.
+ */
+static void test_counts(const struct kvt_service *service)
+{
+    struct kvt_error error;
+    struct kvt_request request;
+    struct kvt_api_error refusal;
+    struct kvt_queue_counts counts;
+    struct kvt_queue *queue =
+        kvt_queue_open(service, &(struct kvt_queue_options){.slots = 2, .waiting = 2}, &error);
+    size_t right = 0, rounds = 300;
+    for (size_t i = 1; i <= rounds; i++) {
+        parse(service, false, "{\"prompt\":[5],\"max_tokens\":1}", &request, &refusal);
+        struct kvt_job *job = kvt_job_submit(queue, &request, &refusal);
+        while (!kvt_job_wait(job, SIZE_MAX - 1, 1))
+            continue;
+        kvt_queue_counts(queue, &counts);
+        right += counts.running == 0 && counts.waiting == 0 && counts.finished == i;
+        kvt_job_release(job);
+    }
+    is_int((long long)right, (long long)rounds,
+           "an answered request is no longer counted as running");
+    kvt_queue_close(queue);
+}
+
 int main(void)
 {
     struct kvt_service service = {0};
@@ -215,6 +240,7 @@ int main(void)
     open_service(&service);
     test_requests(&service);
     test_damage(&service);
+    test_counts(&service);
     close_service(&service);
     return tap_done();
 }
