@@ -93,37 +93,61 @@ END
 most_in_flight() {
     jq -rs "[.[] | select(.event==\"request\" and .name==\"$1\").n] as \$mine | [.[] | select(.n as \$n | \$mine | index(\$n))] | sort_by(.t) | reduce .[] as \$e ({now: 0, most: 0}; (if \$e.event == \"request\" then .now += 1 elif \$e.event == \"end\" then .now -= 1 else . end) | .most = ([.most, .now] | max)) | .most" "$requests"
 }
-kvt-infer -c "$settings" -u "$mock/s/slow" --concurrency=6 "$scratch/entries" >"$scratch/stream" 2>/dev/null
-is 'six requests at a time' "$(most_in_flight slow)" 6
+# Nothing is answered until six requests have come, and a seventh has had time to.
+script together <<'END'
+head 200
+await together.go
+token hi
+finish stop
+END
+kvt-infer -c "$settings" -u "$mock/s/together" --concurrency=6 "$scratch/entries" >"$scratch/stream" 2>/dev/null &
+infer_pid=$!
+eventually has_asked together 6
+sleep 0.2
+go together.go
+wait "$infer_pid"
+is 'six requests at a time' "$(most_in_flight together)" 6
 is 'the record says how many were under way' "$(jq -r 'select(.kind=="response").telemetry.in_flight' "$scratch/stream" | sort -n | tail -n 1)" 6
+# The first token comes while the reader stands still, for a second and more. Of the time between the two tokens
+# it would miss that second if it took the first one's time when it reads it.
 script asleep <<'END'
 head 200
 role
-sleep 0.5
+read
+touch asleep.ready
+await asleep.stopped
 token one
-sleep 1.5
+touch asleep.sent
+read
+sleep 0.2
 token two
 finish stop
 END
-kvt-infer -c "$settings" -u "$mock/s/asleep" "$entry" >"$scratch/stream" 2>/dev/null &
+kvt-infer -c "$settings" -u "$mock/s/asleep" --timeout=60 "$entry" >"$scratch/stream" 2>/dev/null &
 infer_pid=$!
-for _ in $(seq 500); do [ "$(asked asleep)" -gt 0 ] && break; sleep 0.01; done
-sleep 0.1 # the role has come
+eventually test -e "$scripts/asleep.ready"
 kill -STOP "$infer_pid"
+go asleep.stopped
+eventually test -e "$scripts/asleep.sent"
 sleep 1.2
 kill -CONT "$infer_pid"
 wait "$infer_pid"
-is 'a token that came while nobody read has the time it came at' "$(jq -r 'select(.kind=="response").telemetry | [.ttft_s > 0.4 and .ttft_s < 1, .itl_p50_s > 1 and .itl_p50_s < 2] | @csv' "$scratch/stream")" true,true
+is 'a token that came while nobody read has the time it came at' "$(jq -c 'select(.kind=="response").telemetry | [.itl_p50_s > 1.3, .ttft_s + .itl_p50_s <= .latency_s + 0.00001]' "$scratch/stream")" '[true,true]'
 cp "$scripts/slow" "$scripts/slow-one"
 entries 3 | kvt-infer -c "$settings" -u "$mock/s/slow-one" >/dev/null 2>&1
 is 'one by default' "$(most_in_flight slow-one)" 1
 cp "$scripts/slow" "$scripts/slow-a"
 cp "$scripts/slow" "$scripts/slow-b"
+# Each server answers when the other one has been asked, too.
+for i in 1 2 3; do
+    printf '%s\n' "touch a.$i" "await b.$i" 'head 200' 'token hi' 'finish stop' | script slow-a.$i
+    printf '%s\n' "touch b.$i" "await a.$i" 'head 200' 'token hi' 'finish stop' | script slow-b.$i
+done
 jq --arg a "$mock/s/slow-a" --arg b "$mock/s/slow-b" '.kv.budgets = [1.0, 0.5] | .engine.endpoints = {"1.0": $a, "0.5": $b}' "$settings" >"$scratch/two.json"
 entries 3 | kvt-infer -c "$scratch/two.json" >"$scratch/stream" 2>/dev/null
 is 'each budget at its own endpoint' "$(asked slow-a) $(asked slow-b)" '3 3'
 is 'which its run names' "$(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//' | tr '\n' ' ')" 'a b '
-is 'endpoints are asked side by side' "$(jq -rs '[.[] | select(.name=="slow-a" or .name=="slow-b").t] | (max - min) < 0.6' "$requests")" true
+is 'endpoints are asked side by side' "$(jq -r 'select(.kind=="response") | .response.text' "$scratch/stream" | uniq -c | tr -s ' ')" ' 6 hi'
 for first in late.1 late.4; do
     script "$first" <<'END'
 head 200
@@ -144,8 +168,15 @@ head 200
 token hi
 finish stop
 END
-entries 5 | kvt-infer -c "$settings" -u "$mock/s/paced" --rpm=600 --concurrency=5 >/dev/null 2>&1
-is 'requests per minute are evenly spaced' "$(jq -rs '[.[] | select(.name=="paced").t] | sort | [range(1; length) as $i | .[$i] - .[$i - 1]] | (min > 0.03 and add > 0.36 and length == 4)' "$requests")" true
+# A busy machine may hold up a request on its way, so that the next one comes close behind: in one of some runs
+# none was held up.
+for run in $(seq 10); do
+    cp "$scripts/paced" "$scripts/paced-$run"
+    entries 5 | kvt-infer -c "$settings" -u "$mock/s/paced-$run" --rpm=600 --concurrency=5 >/dev/null 2>&1
+    spaced=$(jq -rs --arg name "paced-$run" '[.[] | select(.name==$name).t] | sort | [range(1; length) as $i | .[$i] - .[$i - 1]] | (min > 0.03 and add > 0.36 and length == 4)' "$requests")
+    [ "$spaced" = true ] && break
+done
+is 'requests per minute are evenly spaced' "$spaced" true
 cp "$scripts/paced" "$scripts/warm"
 entries 2 | kvt-infer -c "$settings" -u "$mock/s/warm" --warmup=3 2>/dev/null >"$scratch/stream"
 is 'warm-up requests are sent' "$(asked warm)" 5
@@ -306,6 +337,18 @@ token hi
 finish stop
 usage 1000 1
 END
+# What is still under way when the signal comes is answered after it.
+script steady-held <<'END'
+await steady.go
+head 200
+token hi
+finish stop
+usage 1000 1
+END
+for k in 13 14 15; do cp "$scripts/steady-held" "$scripts/steady.$k"; done
+catches_int() { # PID
+    [ $((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") & 2)) -gt 0 ]
+}
 count_asked() {
     jq -rc "select(.name==\"$1\").body | [.messages, .kv_budget, .kv_policy]" "$requests" | sort | uniq -c | awk '{print $1}' | sort | uniq -c | tr -s ' ' | tr '\n' ';'
 }
@@ -316,17 +359,18 @@ start_run() { # NAME JOURNAL [OPTION...]
     kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" --concurrency=3 --journal "$journal" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
     infer_pid=$!
 }
-wait_records() { # until the journal holds this many responses
-    for _ in $(seq 500); do
-        [ -f "$1" ] && [ "$(grep -c '"kind":"response"' "$1")" -ge "$2" ] && return
-        sleep 0.01
-    done
+has_records() { # JOURNAL N: it holds so many responses
+    [ "$(grep -c '"kind":"response"' "$1")" -ge "$2" ]
 }
 start_run steady "$scratch/int"
-wait_records "$scratch/int" 8
+eventually has_asked steady 15
+eventually has_records "$scratch/int" 12
 kill -INT "$infer_pid"
+eventually grep -q 'interrupted' "$scratch/messages"
+go steady.go
 wait "$infer_pid"
 is 'SIGINT: ends by the signal' "$?" 130
+is 'and asks nothing more' "$(asked steady)" 15
 like 'says so' "$(cat "$scratch/messages")" 'interrupted'
 like 'and how to go on' "$(cat "$scratch/messages")" 'goes on from the journal'
 is 'every answer that was under way is in the journal' "$(grep -c '"kind":"response"' "$scratch/int")" "$(asked steady)"
@@ -335,40 +379,38 @@ run steady --journal "$scratch/int" --concurrency=3
 is 'the same command finishes, and nothing was asked twice' "$(count_asked steady)" ' 24 1; 12 2;'
 is 'all responses are there' "$(grep -c '"kind":"response"' "$scratch/stream")" 48
 script failing <<'END'
-sleep 0.3
+await failing.go
 close
 END
 start_run failing "$scratch/failing" --max-attempts=1
-for _ in $(seq 200); do [ "$(asked failing)" -ge 3 ] && break; sleep 0.01; done
+eventually has_asked failing 3
 kill -INT "$infer_pid"
+eventually grep -q 'interrupted' "$scratch/messages"
+go failing.go
 wait "$infer_pid"
 is 'a request that fails after SIGINT is neither asked again nor recorded' "$(asked failing) $(grep -c '"kind":"response"' "$scratch/failing")" '3 0'
 script stuck <<'END'
-hold 10
+hold 30
 END
-start_run stuck "$scratch/stuck"
-for _ in $(seq 200); do [ "$(asked stuck)" -ge 3 ] && break; sleep 0.01; done
-begun=$(date +%s%N)
+start_run stuck "$scratch/stuck" --timeout=60
+eventually has_asked stuck 3
 kill -INT "$infer_pid"
-for _ in $(seq 200); do grep -q 'again to stop at once' "$scratch/messages" && break; sleep 0.01; done
+eventually grep -q 'again to stop at once' "$scratch/messages"
 kill -INT "$infer_pid"
 wait "$infer_pid"
 is 'a second SIGINT ends at once' "$?" 130
-ok 'without waiting for answers' [ $((($(date +%s%N) - begun) / 1000000)) -lt 2500 ]
+is 'without waiting for answers' "$(asked stuck) $(ended stuck)" '3 0'
 # A preflight has no answers to wait for.
 script slow-probe <<'END'
-head 200
-sleep 1
-token hi
-finish stop
+hold 30
 END
-kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe --timeout=60 "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
 infer_pid=$!
-for _ in $(seq 200); do [ "$(asked slow-probe)" -ge 1 ] && break; sleep 0.01; done
+eventually has_asked slow-probe 1
 kill -INT "$infer_pid"
 wait "$infer_pid"
 is 'SIGINT in a preflight: ends by the signal' "$?" 130
-ok 'nothing more is asked' [ "$(asked slow-probe)" -le 2 ]
+is 'nothing more is asked, and no answer waited for' "$(asked slow-probe) $(ended slow-probe)" '1 0'
 like 'and it is said' "$(cat "$scratch/messages")" 'interrupted before the first entry; the same command begins again'
 before=$(asked slow-probe)
 mkfifo "$scratch/held"
@@ -376,42 +418,41 @@ kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe <"$scratch/hel
 infer_pid=$!
 exec 7>"$scratch/held"
 head -n 3 "$scratch/entries" >&7
-sleep 0.3
+eventually catches_int "$infer_pid" # which a process of the background does not by itself
 kill -INT "$infer_pid"
 exec 7>&-
 wait "$infer_pid"
 is 'SIGINT before a preflight: nothing is asked' "$? $(($(asked slow-probe) - before))" '130 0'
 # kill -9: what the journal holds is not asked again (more kills in test/long/kill-infer). Answers that wait
 # for the disk are lost with the process, so that more may be asked again than was in flight.
-cp "$scripts/steady" "$scripts/killed"
 # "question budget", sorted, one line for each time it is to be asked, is journaled, or was asked
 for question in $(seq 0 11); do printf "$question %s\n" 1 1 0.5 0.2; done | sort >"$scratch/wanted"
 journaled() {
     [ ! -f "$1" ] || jq -r 'select(.kind=="response") | "\(.entry_id[1:]) \(.kv_budget)"' "$1" | sort
 }
-asked_from() { # LINE of the server's log
-    tail -n "+$1" "$requests" | jq -r 'select(.name=="killed").body | "\(.messages[0].content[9:]) \(.kv_budget)"' | sort
+asked_for() { # NAME: a request that reached the server may be noted there after its sender's end
+    jq -r --arg name "$1" 'select(.name==$name).body | "\(.messages[0].content[9:]) \(.kv_budget)"' "$requests" | sort
 }
 : >"$scratch/again"
 for kill in 5 14 26 48; do
     journaled "$scratch/kill" >"$scratch/known"
-    from=$(($(wc -l <"$requests") + 1))
+    cp "$scripts/steady" "$scripts/killed-$kill"
     if [ "$kill" -lt 48 ]; then
-        start_run killed "$scratch/kill"
-        wait_records "$scratch/kill" "$kill"
+        start_run "killed-$kill" "$scratch/kill"
+        eventually has_records "$scratch/kill" "$kill"
         kill -KILL "$infer_pid"
         wait "$infer_pid" 2>/dev/null
     else
-        run killed --journal "$scratch/kill" --concurrency=3
+        run "killed-$kill" --journal "$scratch/kill" --concurrency=3
     fi
-    comm -13 <(comm -23 "$scratch/wanted" "$scratch/known") <(asked_from "$from") >>"$scratch/again"
+    comm -13 <(comm -23 "$scratch/wanted" "$scratch/known") <(asked_for "killed-$kill") >>"$scratch/again"
 done
 is 'killed three times: every request is answered once' "$(jq -r 'select(.kind=="response").request_id' "$scratch/stream" | sort | uniq -d | wc -l) $(grep -c '"kind":"response"' "$scratch/stream")" '0 48'
 is 'nothing that was in the journal was asked again' "$(cat "$scratch/again")" ''
 is 'the stream equals an uninterrupted one but for times' "$(timeless "$scratch/stream" | sha256sum)" "$(run steady --concurrency=3; timeless "$scratch/stream" | sha256sum)"
 is 'no record is in the journal twice' "$(jq -r 'select(.kind=="response").request_id' "$scratch/kill" | sort | uniq -d | wc -l)" 0
 start_run stuck "$scratch/locked"
-for _ in $(seq 200); do [ -s "$scratch/locked" ] && break; sleep 0.01; done
+eventually test -s "$scratch/locked"
 kvt-infer -c "$scratch/grid.json" -u "$mock/s/honest" --journal "$scratch/locked" "$scratch/entries" >/dev/null 2>"$scratch/err" && code=0 || code=$?
 is 'a second writer is refused' "$code" 3
 like 'and told why' "$(cat "$scratch/err")" 'another kvt-infer writes to the journal'
@@ -511,7 +552,9 @@ END
 printf 'head-close 200 text/plain\nraw vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1.0\\n\nraw vllm:kv_cache_usage_perc{engine="0"} 0.25\\n\n' | script metrics.1
 printf 'head-close 200 text/plain\nraw vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1.0\\n\nraw vllm:kv_cache_usage_perc{engine="0"} 0.75\\n\n' | script metrics
 jq --arg u "$mock/s/metrics" '.kv.budgets = [1.0] | .kv.replicates = 1 | .engine.gauge_url = $u | .engine.gauge = "auto"' "$scratch/geometry.json" >"$scratch/gauge.json"
-cp "$scripts/slow" "$scripts/gauged"
+# The answer ends when the gauge has been seen twice while it was under way; the first look may have begun before.
+printf 'touch gauged.go\n' | cat - "$scripts/metrics" | script metrics.4
+printf '%s\n' 'head 200' 'await gauged.go' 'token hi' 'finish stop' | script gauged
 entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'bytes by the server'"'"'s gauge: half of 1600 tokens of 128 bytes' "$(jq -c 'select(.kind=="response").telemetry.kv | [.source, .bytes, .gauge.name, .gauge.before, .gauge.peak]' "$scratch/stream")" '["gauge",102400,"vllm:kv_cache_usage_perc",0.25,0.75]'
@@ -521,11 +564,14 @@ entries 1 | kvt-infer -c "$scratch/no-gauge.json" -u "$mock/s/gauged" 2>"$scratc
 like 'a gauge that is not there is told' "$(cat "$scratch/messages")" "no gauge vllm:nothing was found at $mock/s/none"
 entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='exit 3' 2>"$scratch/messages" >/dev/null
 like 'and a command that measures nothing' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
-entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='echo 100; echo 250.5 MiB; echo 30' >"$scratch/stream" 2>/dev/null
+printf '%s\n' 'head 200' 'await measured.go' 'token hi' 'finish stop' | script measured
+measure="echo 100; echo 250.5 MiB; echo 30; echo >>'$scratch/measured'; [ \$(wc -l <'$scratch/measured') -lt 3 ] || : >'$scripts/measured.go'"
+entries 1 | kvt-infer -c "$settings" -u "$mock/s/measured" --mem-probe="$measure" >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
 probe="sleep 97.$$" # of this run alone: another suite may be at work
-probe_left() { pgrep -f "^${probe/./[.]}\$" >/dev/null && echo left || echo gone; }
+probe_gone() { ! pgrep -f "^${probe/./[.]}\$" >/dev/null; }
+probe_left() { eventually probe_gone && echo gone; } # what is killed is gone a moment later
 before=$SECONDS
 entries 1 | timeout -s KILL 60 kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe="$probe | cat" >"$scratch/stream" 2>"$scratch/messages"
 is 'a command that hangs does not keep the stage' "$? $((SECONDS - before < 40)) $(probe_left)" '0 1 gone'
@@ -713,7 +759,7 @@ if command -v openssl >/dev/null; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$scratch/tls.key" -out "$scratch/tls.crt" -days 2 \
         -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
     openssl s_server -accept 0 -naccept 20 -cert "$scratch/tls.crt" -key "$scratch/tls.key" -www >"$scratch/tls" 2>&1 &
-    for _ in $(seq 100); do grep -q ACCEPT "$scratch/tls" && break; sleep 0.02; done
+    eventually grep -q ACCEPT "$scratch/tls"
     tls=$(sed -n 's/^ACCEPT.*:\([0-9]*\)$/\1/p' "$scratch/tls")
     kvt-infer -c "$settings" -u "https://localhost:$tls" "$entry" >"$scratch/stream" 2>"$scratch/messages" && code=0 || code=$?
     is 'an untrusted certificate stops the stage' "$code" 3

@@ -7,6 +7,8 @@
 #   golden NAME FILE GOT_FILE compares a file with test/golden/FILE; KVT_BLESS=1 rewrites it; on a
 #                             difference the output stays beside it as FILE.out.new
 #   skip NAME REASON
+#   eventually COMMAND...     waits until the command succeeds, which says that something has happened; a
+#                             minute without that is a failed test
 # $scratch is an empty directory, removed at the end (KEEP=1 keeps it).
 
 set -u
@@ -87,6 +89,17 @@ golden() {
 skip() {
     tests=$((tests + 1))
     echo "ok $tests - $1 # SKIP $2"
+}
+
+eventually() {
+    local end=$((SECONDS + 60))
+    until "$@" 2>/dev/null; do
+        if [ "$SECONDS" -gt "$end" ]; then
+            fail "this did not happen in a minute: $*"
+            return 1
+        fi
+        sleep 0.01
+    done
 }
 
 done_testing() {

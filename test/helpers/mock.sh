@@ -5,10 +5,14 @@
 #   script NAME           reads a script (see mock_server.c) from standard input
 #   scenario NAME FILTER EXPECTED [OPTION...]
 #                         plays the script on standard input against one request at the full cache and
-#                         compares the record, seen through a jq filter, with a text
+#                         compares the record, seen through a jq filter, with a text; $took is how long the
+#                         stage ran, in seconds
 #   stops NAME REGEX [OPTION...]
 #                         the same, but the stage must stop with exit 3, no response, and this message
 #   asked NAME            how often a script was asked for
+#   has_asked NAME N      whether it was so that often; for `eventually`
+#   ended NAME            how many of these requests the server has done with
+#   go NAME               creates the file that a script awaits
 #   undocumented          members that kvt-infer wrote into the streams kept so far (keep_stream; play
 #                         keeps its own) and kvt-stream(5) does not name, one a line
 
@@ -25,12 +29,11 @@ END
 printf '%s\n' '{"kind":"entry","entry_id":"e","bin_idx":0,"rank":0,"token_len":100,"question":"q","context":"c","answers":["a"],"messages":[{"role":"user","content":"hello"}],"cluster":null,"meta":{"task":"t"}}' >"$entry"
 
 mock_start() {
-    "$KVT_BUILD/helpers/mock_server" --scripts="$scripts" --log="$requests" >"$scratch/port" &
-    for _ in $(seq 100); do
-        [ -s "$scratch/port" ] && break
-        sleep 0.02
-    done
-    mock="http://127.0.0.1:$(cat "$scratch/port")"
+    local port
+    mkfifo "$scratch/mock-port"
+    "$KVT_BUILD/helpers/mock_server" --scripts="$scripts" --log="$requests" >"$scratch/mock-port" &
+    read -r port <"$scratch/mock-port"
+    mock="http://127.0.0.1:$port"
 }
 
 script() {
@@ -41,12 +44,28 @@ asked() {
     grep -c "\"event\":\"request\".*\"name\":\"$1\"" "$requests"
 }
 
-# Runs kvt-infer on the one entry; the record is in $scratch/record, the exit status in $status.
+has_asked() {
+    [ "$(asked "$1")" -ge "$2" ]
+}
+
+ended() {
+    jq -rs --arg name "$1" '[.[] | select(.event == "request" and .name == $name).n] as $mine
+        | [.[] | select(.event == "end" and (.n | IN($mine[])))] | length' "$requests"
+}
+
+go() {
+    : >"$scripts/$1"
+}
+
+# Runs kvt-infer on the one entry; the record is in $scratch/record, the exit status in $status, the
+# seconds it took in $took.
 play() {
-    local name=$1
+    local name=$1 begun
     shift
     status=0
+    begun=$EPOCHREALTIME
     ${INFER_WRAPPER:-} kvt-infer -c "$settings" -u "$mock/s/$name" "$@" "$entry" >"$scratch/stream" 2>"$scratch/messages" || status=$?
+    took=$(jq -n "$EPOCHREALTIME - $begun")
     grep '"kind":"response"' "$scratch/stream" >"$scratch/record" || true
     keep_stream
     # What a sanitizer or valgrind finds is a failure of the scenario, whatever the record says.
@@ -60,7 +79,7 @@ scenario() {
     shift 3
     script "$name"
     play "$name" "$@"
-    is "$name" "$(jq -c "$filter" "$scratch/record" 2>&1)" "$expected"
+    is "$name" "$(jq -c --argjson took "$took" "$filter" "$scratch/record" 2>&1)" "$expected"
 }
 
 stops() {

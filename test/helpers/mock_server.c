@@ -22,6 +22,9 @@
  *     answer MODE           a whole chat answer about the cache, see kv_answer
  *     drip N SECONDS        from here on N bytes at a time, with a pause after each
  *     sleep SECONDS
+ *     read                  waits until the client has read all that was sent
+ *     touch NAME            creates a file beside the scripts
+ *     await NAME            waits until that file is there; after a minute the connection is closed
  *     end                   ends a chunked body; the connection stays open
  *     close | reset         closes the connection, cleanly or by RST
  *     hold SECONDS          keeps the connection open and silent, then closes it
@@ -55,6 +58,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -205,6 +209,72 @@ static void send_json(struct connection *c, int status, const char *text)
     kvt_buffer_printf(&answer, "Content-Length: %zu\r\n\r\n%s", strlen(text), text);
     send_all(c, answer.data, answer.length);
     kvt_buffer_free(&answer);
+}
+
+/* --- what the client and the test have done --- */
+
+/* Bytes that wait in the receive queue of the other end, a socket of this machine too. */
+static unsigned unread_by_client(int socket)
+{
+    struct sockaddr_in own, peer;
+    socklen_t own_size = sizeof own, peer_size = sizeof peer;
+    if (getsockname(socket, (struct sockaddr *)&own, &own_size) != 0 ||
+        getpeername(socket, (struct sockaddr *)&peer, &peer_size) != 0)
+        return 0;
+    FILE *table = fopen("/proc/net/tcp", "r");
+    char line[512];
+    unsigned local, local_port, remote, remote_port, waiting, found = 0;
+    while (table && fgets(line, sizeof line, table))
+        if (sscanf(line, " %*u: %x:%x %x:%x %*x %*x:%x", &local, &local_port, &remote, &remote_port,
+                   &waiting) == 5 &&
+            local == peer.sin_addr.s_addr && local_port == ntohs(peer.sin_port) &&
+            remote == own.sin_addr.s_addr && remote_port == ntohs(own.sin_port))
+            found = waiting;
+    if (table)
+        fclose(table);
+    return found;
+}
+
+/* The bytes are here, or on their way, until they are acknowledged. */
+static bool has_read(const struct connection *c, const char *unused)
+{
+    int here = 0;
+    (void)unused;
+    return ioctl(c->socket, TIOCOUTQ, &here) != 0 ||
+           (here == 0 && unread_by_client(c->socket) == 0);
+}
+
+static bool is_there(const struct connection *c, const char *name)
+{
+    char *path = kvt_asprintf("%s/%s", script_directory, name);
+    bool there = access(path, F_OK) == 0;
+    (void)c;
+    free(path);
+    return there;
+}
+
+/* Waits for an event; one that does not come is told by a connection that breaks. */
+static void wait_until(struct connection *c,
+                       bool (*happened)(const struct connection *, const char *), const char *name)
+{
+    double until = kvt_clock_monotonic() + 60;
+    while (!happened(c, name)) {
+        if (kvt_clock_monotonic() > until) {
+            c->broken = true;
+            return;
+        }
+        kvt_clock_sleep(0.002);
+    }
+}
+
+static void touch(const char *name)
+{
+    char *path = kvt_asprintf("%s/%s", script_directory, name);
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        kvt_die(KVT_SYSTEM, "cannot create %s: %s", path, strerror(errno));
+    fclose(file);
+    free(path);
 }
 
 /* --- an answer about the cache --- */
@@ -377,6 +447,12 @@ static void play_line(struct connection *c, const char *word, const char *rest)
         sscanf(rest, "%zu %lf", &c->drip, &c->drip_pause);
     } else if (is(word, "sleep")) {
         kvt_clock_sleep(atof(rest));
+    } else if (is(word, "read")) {
+        wait_until(c, has_read, rest);
+    } else if (is(word, "touch")) {
+        touch(rest);
+    } else if (is(word, "await")) {
+        wait_until(c, is_there, rest);
     } else if (is(word, "hold")) {
         kvt_clock_sleep(atof(rest));
         c->broken = true;

@@ -8,6 +8,7 @@
 #include "tap.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static struct kvt_gauge_reading reading;
@@ -82,24 +83,33 @@ static void test_bytes(void)
     json_decref(geometry);
 }
 
+/* The number of the sample. */
 static double next_value(void *context)
 {
-    double *next = context;
-    return (*next)++;
+    atomic_int *next = context;
+    return atomic_fetch_add(next, 1) + 1;
+}
+
+/* Until three more samples were begun, however long that takes: the first may have begun before,
+ * the second is over. */
+static void wait_for_samples(atomic_int *next)
+{
+    for (int until = atomic_load(next) + 3; atomic_load(next) < until;)
+        kvt_clock_sleep(0.005);
 }
 
 static void test_sampling(void)
 {
-    double next = 1;
+    atomic_int next = 0;
     struct kvt_sampler *sampler = kvt_sampler_open(next_value, NULL, &next, 0.005);
     double from = kvt_clock_monotonic();
     kvt_clock_sleep(0.03);
     is_int(kvt_sampler_between(sampler, from, kvt_clock_monotonic()).n, 0,
            "idle: nothing is sampled");
     kvt_sampler_begin(sampler);
-    kvt_clock_sleep(0.1);
+    wait_for_samples(&next);
     double middle = kvt_clock_monotonic();
-    kvt_clock_sleep(0.1);
+    wait_for_samples(&next);
     kvt_sampler_end(sampler);
     double to = kvt_clock_monotonic();
     struct kvt_samples all = kvt_sampler_between(sampler, from, to);
