@@ -32,17 +32,11 @@ static const char *end_string(const char *at, const char *end, bool *escaped)
     return NULL;
 }
 
-/* The same for the string that starts at `at`. Keys and most values end in the first piece. */
-static inline const char *skip_string(const char *at, const char *end, bool *escaped)
+/* The same for the string that starts at `at`. */
+static const char *skip_string(const char *at, const char *end, bool *escaped)
 {
-    at++;
-    if (end - at >= KVT_PIECE) {
-        const kvt_piece piece = kvt_piece_load(at);
-        const uint64_t stops = kvt_piece_equal(piece, '"') | kvt_piece_equal(piece, '\\');
-        if (stops && at[kvt_bits_lowest(stops)] == '"')
-            return at + kvt_bits_lowest(stops) + 1;
-    }
-    return end_string(at, end, escaped);
+    const char *after = kvt_scan_short_string(at, end);
+    return after ? after : end_string(at + 1, end, escaped);
 }
 
 const char *kvt_scan_string(const char *at, const char *end)
@@ -104,6 +98,10 @@ static uint64_t odd_so_far(uint64_t bits)
 static bool closes_in(const struct marks *marks, struct inherited *from, unsigned *place)
 {
     uint64_t quotes = marks->quotes;
+    if (!(from->escaped | marks->backslashes | marks->opens | marks->closes)) {
+        from->string ^= -(uint64_t)(kvt_bits_count(quotes) & 1);
+        return false;
+    }
     if (from->escaped || marks->backslashes)
         quotes &= ~escaped_bytes(marks->backslashes, &from->escaped);
     const uint64_t string = odd_so_far(quotes) ^ from->string;
@@ -135,20 +133,24 @@ static const char *next_quote(const char *at, const char *end, unsigned *escaped
 static const char *skip_nested(const char *at, const char *end)
 {
     struct inherited from = {0};
-    struct marks marks;
-    unsigned place;
-    while (end - at >= KVT_BLOCK) {
-        mark_block(at, &marks);
+    for (;;) {
+        char rest[KVT_BLOCK];
+        const bool whole = end - at >= KVT_BLOCK;
+        if (!whole) {
+            memset(rest, 0, sizeof rest);
+            memcpy(rest, at, (size_t)(end - at));
+        }
+        struct marks marks;
+        unsigned place;
+        mark_block(whole ? at : rest, &marks);
         if (closes_in(&marks, &from, &place))
             return at + place + 1;
+        if (!whole)
+            return NULL;
         at += KVT_BLOCK;
         if (from.string && !marks.quotes && !(at = next_quote(at, end, &from.escaped)))
             return NULL; /* a long string: nothing but its end matters */
     }
-    char rest[KVT_BLOCK] = {0};
-    memcpy(rest, at, (size_t)(end - at));
-    mark_block(rest, &marks);
-    return closes_in(&marks, &from, &place) ? at + place + 1 : NULL;
 }
 
 /* The bytes that end a number, true, false or null, rightly or wrongly. */
@@ -156,73 +158,54 @@ static const bool ends_scalar[256] = {
     ['\0'] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [' '] = true, [','] = true,
     [']'] = true,  ['}'] = true,  ['"'] = true,  ['['] = true,  ['{'] = true, [':'] = true};
 
-/* Returns the byte after the value that starts at `at`, or NULL. */
-static const char *skip_value(const char *at, const char *end)
+const char *kvt_scan_scalar(const char *at, const char *end)
 {
-    if (at >= end)
-        return NULL;
-    if (*at == '"')
-        return skip_string(at, end, NULL);
-    if (*at == '{' || *at == '[')
-        return skip_nested(at, end);
     const char *start = at;
+    if (end - at > 4 && memcmp(at, "null", 4) == 0) /* every second scalar of a record */
+        at += 4;
     while (at < end && !ends_scalar[(unsigned char)*at])
         at++;
     return at > start ? at : NULL;
 }
 
+const char *kvt_scan_value(const char *at, const char *end)
+{
+    if (at >= end)
+        return NULL;
+    if (*at == '"')
+        return skip_string(at, end, NULL);
+    return *at == '{' || *at == '[' ? skip_nested(at, end) : kvt_scan_scalar(at, end);
+}
+
 void kvt_scan_start(struct kvt_scan *scan, const char *line, size_t length)
 {
-    *scan = (struct kvt_scan){.at = line, .end = line + length, .first = true};
+    *scan = (struct kvt_scan){.at = line, .end = line + length, .before = '{'};
     scan->at = skip_space(scan->at, scan->end);
-    if (scan->at >= scan->end || *scan->at != '{')
-        scan->bad = true;
-    else
-        scan->at++;
+    if (scan->at < scan->end && *scan->at == '{')
+        return;
+    scan->bad = true;
+    scan->before = -1;
 }
 
-/* A member whose key is short and has neither escapes nor white space around it, as most are. */
-static inline bool plain_key(struct kvt_scan *scan, struct kvt_member *member)
-{
-    const char *quote = scan->first ? scan->at : scan->at + 1;
-    if (scan->end - scan->at < KVT_PIECE + 4 || *quote != '"' || (!scan->first && *scan->at != ','))
-        return false;
-    const kvt_piece piece = kvt_piece_load(quote + 1);
-    const uint64_t stops = kvt_piece_equal(piece, '"') | kvt_piece_equal(piece, '\\');
-    if (!stops)
-        return false;
-    const size_t length = kvt_bits_lowest(stops);
-    const char *after = quote + 1 + length;
-    if (after[0] != '"' || after[1] != ':' || after[2] <= ' ')
-        return false;
-    *member = (struct kvt_member){
-        .start = quote, .key = quote + 1, .key_length = length, .value = after + 2};
-    scan->first = false;
-    return true;
-}
-
-bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
+bool kvt_scan_any_key(struct kvt_scan *scan, struct kvt_member *member)
 {
     if (scan->bad || scan->close)
         return false;
-    if (plain_key(scan, member)) {
-        scan->bad = true; /* until the whole member was seen */
-        return true;
-    }
     const char *end = scan->end;
-    const char *at = skip_space(scan->at, end);
+    const bool first = scan->before == '{';
+    const char *at = skip_space(first ? scan->at + 1 : scan->at, end);
+    scan->before = -1;
     if (at < end && *at == '}') {
         scan->close = at;
         scan->bad = !scan->inner && skip_space(at + 1, end) != end;
         return false;
     }
     scan->bad = true; /* until the whole member was seen */
-    if (!scan->first) {
+    if (!first) {
         if (at >= end || *at != ',')
             return false;
         at = skip_space(at + 1, end);
     }
-    scan->first = false;
     if (at >= end || *at != '"')
         return false;
     member->start = at;
@@ -238,21 +221,6 @@ bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
     member->value = skip_space(at + 1, end);
     member->value_length = 0;
     return member->value < end;
-}
-
-void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *member, size_t length)
-{
-    member->value_length = length;
-    scan->at = member->value + length;
-    scan->bad = false;
-}
-
-bool kvt_scan_skip(struct kvt_scan *scan, struct kvt_member *member)
-{
-    const char *after = skip_value(member->value, scan->end);
-    if (after)
-        kvt_scan_pass(scan, member, (size_t)(after - member->value));
-    return after != NULL;
 }
 
 void kvt_scan_enter(const struct kvt_scan *scan, const struct kvt_member *member,
