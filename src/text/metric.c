@@ -170,20 +170,21 @@ static void raise(double *best, double value)
         *best = value;
 }
 
-/* What every row gets, whatever its metric. */
-static void compare(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
-                    struct kvt_score *score)
+/* What every row gets, whatever its metric. Returns the pair's F1. */
+static double compare(struct kvt_scratch *scratch, const struct kvt_comparison *pair,
+                      struct kvt_score *score)
 {
-    double value = 0;
+    double value = 0, f1 = 0;
     kvt_metric_em(scratch, pair, &value, NULL);
     raise(&score->em, value);
-    kvt_metric_f1(scratch, pair, &value, NULL);
-    raise(&score->f1, value);
+    kvt_metric_f1(scratch, pair, &f1, NULL);
+    raise(&score->f1, f1);
     if (score->contains < 1 &&
         pair->common_tokens == pair->gold_tokens) { /* or it cannot stand there whole */
         kvt_metric_contains(scratch, pair, &value, NULL);
         raise(&score->contains, value);
     }
+    return f1;
 }
 
 int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
@@ -202,9 +203,11 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
     double sum = 0, best = 0;
     for (size_t i = 0; i < n_golds; i++) {
         set_gold(scratch, pair, golds, i);
-        compare(scratch, pair, score);
+        const double f1 = compare(scratch, pair, score);
         double value = 0;
-        if (metric->score(scratch, pair, &value, error) != 0)
+        if (metric->score == kvt_metric_f1)
+            value = f1;
+        else if (metric->score(scratch, pair, &value, error) != 0)
             return -1;
         sum += value;
         if (value > best) {

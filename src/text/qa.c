@@ -49,15 +49,15 @@ void kvt_count_tokens(struct kvt_scratch *scratch, const struct kvt_comparison *
     size_t n = 0;
     for (size_t i = 0; i < n_golds; i++)
         n += scratch->golds[i].n_tokens;
-    kvt_tokens_start(tokens, n);
+    kvt_tokens_start(tokens, pair->prediction_norm, pair->prediction_tokens, n);
     for (size_t i = 0; i < n_golds; i++) {
         const struct kvt_gold *gold = &scratch->golds[i];
         kvt_tokens_add(tokens,
                        (struct kvt_span){scratch->gold_norm.data + gold->start, gold->length});
     }
-    kvt_tokens_count(tokens, pair->prediction_norm);
-    for (size_t i = 0, first = 0; i < n_golds; first += scratch->golds[i++].n_tokens)
-        scratch->golds[i].common = kvt_tokens_common(tokens, first, scratch->golds[i].n_tokens);
+    kvt_tokens_count(tokens);
+    for (size_t i = 0; i < n_golds; i++)
+        scratch->golds[i].common = kvt_tokens_common(tokens, i);
 }
 
 int kvt_metric_f1(struct kvt_scratch *scratch, const struct kvt_comparison *pair, double *value,

@@ -10,30 +10,6 @@
 
 enum { FIRST_BITS = 8, SPARSE_BITS = 2 /* a quarter of the slots at most is taken */ };
 
-void kvt_tokens_start(struct kvt_tokens *tokens, size_t n_tokens)
-{
-    unsigned bits = FIRST_BITS;
-    while (n_tokens >> (bits - SPARSE_BITS))
-        bits++;
-    if (n_tokens >= UINT32_MAX >> SPARSE_BITS)
-        kvt_die(KVT_SYSTEM, "more than %lu tokens in one row's answers",
-                (unsigned long)UINT32_MAX >> SPARSE_BITS);
-    if (!tokens->slots || bits > tokens->bits) {
-        free(tokens->slots);
-        tokens->slots = kvt_alloc_zero((size_t)1 << bits, sizeof *tokens->slots);
-        tokens->bits = bits;
-        tokens->epoch = 0;
-    }
-    kvt_numbers_zero(&tokens->places, n_tokens);
-    tokens->places.count = 0;
-    memset(tokens->sieve, 0, sizeof tokens->sieve);
-    if (++tokens->epoch == 0) { /* wrapped: old slots must not come alive again */
-        for (size_t i = 0; i < (size_t)1 << tokens->bits; i++)
-            tokens->slots[i].epoch = 0;
-        tokens->epoch = 1;
-    }
-}
-
 /* A token with what the table knows it by. */
 struct known {
     struct kvt_span text;
@@ -58,15 +34,24 @@ static inline struct known known_by(const char *data, size_t length)
     return token;
 }
 
-/* Most tokens of a prediction are no gold's: a set of bits knows that. */
-static inline uint64_t *sieve_word(struct kvt_tokens *tokens, const struct known *token)
+static inline uint64_t *sieve_word(struct kvt_token_sieve *sieve, const struct known *token)
 {
-    return &tokens->sieve[token->mixed >> (64 - KVT_TOKEN_SIEVE_BITS) >> 6];
+    return &sieve->words[token->mixed >> (64 - KVT_TOKEN_SIEVE_BITS) >> 6];
 }
 
 static inline uint64_t sieve_bit(const struct known *token)
 {
     return (uint64_t)1 << (token->mixed >> (64 - KVT_TOKEN_SIEVE_BITS) & 63);
+}
+
+static inline void note(struct kvt_token_sieve *sieve, const struct known *token)
+{
+    *sieve_word(sieve, token) |= sieve_bit(token);
+}
+
+static inline bool noted(struct kvt_token_sieve *sieve, const struct known *token)
+{
+    return (*sieve_word(sieve, token) & sieve_bit(token)) != 0;
 }
 
 /* The token's slot, or the free slot where it belongs. */
@@ -86,20 +71,28 @@ static struct kvt_token_slot *slot_of(const struct kvt_tokens *tokens, const str
     }
 }
 
+static inline void note_token(struct kvt_tokens *tokens, const char *data, size_t length)
+{
+    const struct known token = known_by(data, length);
+    note(&tokens->said, &token);
+}
+
 static inline void add_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
     const struct known token = known_by(data, length);
+    if (!noted(&tokens->said, &token))
+        return;
     struct kvt_token_slot *slot = slot_of(tokens, &token);
     if (slot->epoch != tokens->epoch)
         *slot = (struct kvt_token_slot){token.first, data, length, tokens->epoch, 0, 0};
-    *sieve_word(tokens, &token) |= sieve_bit(&token);
+    note(&tokens->known, &token);
     tokens->places.data[tokens->places.count++] = (uint32_t)(slot - tokens->slots);
 }
 
 static inline void count_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
     const struct known token = known_by(data, length);
-    if (!(*sieve_word(tokens, &token) & sieve_bit(&token)))
+    if (!noted(&tokens->known, &token))
         return;
     struct kvt_token_slot *slot = slot_of(tokens, &token);
     if (slot->epoch == tokens->epoch)
@@ -125,26 +118,71 @@ static inline void for_each(struct kvt_tokens *tokens, struct kvt_span text,
         visit(tokens, token, (size_t)(end - token));
 }
 
+/* An empty table with room for so many tokens. */
+static void clear_slots(struct kvt_tokens *tokens, size_t n_tokens)
+{
+    unsigned bits = FIRST_BITS;
+    while (n_tokens >> (bits - SPARSE_BITS))
+        bits++;
+    if (n_tokens >= UINT32_MAX >> SPARSE_BITS)
+        kvt_die(KVT_SYSTEM, "more than %lu tokens in one row's answers",
+                (unsigned long)UINT32_MAX >> SPARSE_BITS);
+    if (!tokens->slots || bits > tokens->bits) {
+        free(tokens->slots);
+        tokens->slots = kvt_alloc_zero((size_t)1 << bits, sizeof *tokens->slots);
+        tokens->bits = bits;
+        tokens->epoch = 0;
+    }
+    if (++tokens->epoch == 0) { /* wrapped: old slots must not come alive again */
+        for (size_t i = 0; i < (size_t)1 << tokens->bits; i++)
+            tokens->slots[i].epoch = 0;
+        tokens->epoch = 1;
+    }
+}
+
+/*
+ * Most tokens of a gold are not in the prediction, and those of a short prediction are looked at
+ * once more sooner than the golds' have got their slots. A long one is not worth it, and says
+ * nearly everything.
+ */
+void kvt_tokens_start(struct kvt_tokens *tokens, struct kvt_span prediction, size_t n_prediction,
+                      size_t n_golds)
+{
+    const bool worth = n_prediction / 2 <= n_golds;
+    clear_slots(tokens, n_golds);
+    kvt_numbers_reserve(&tokens->places, n_golds);
+    tokens->places.count = tokens->ends.count = 0;
+    tokens->prediction = prediction;
+    memset(&tokens->known, 0, sizeof tokens->known);
+    memset(&tokens->said, worth ? 0 : 0xff, sizeof tokens->said);
+    if (worth)
+        for_each(tokens, prediction, note_token);
+}
+
 void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold)
 {
     for_each(tokens, gold, add_token);
+    kvt_numbers_add(&tokens->ends, (uint32_t)tokens->places.count);
 }
 
-void kvt_tokens_count(struct kvt_tokens *tokens, struct kvt_span prediction)
+void kvt_tokens_count(struct kvt_tokens *tokens)
 {
-    for_each(tokens, prediction, count_token);
+    if (tokens->places.count > 0)
+        for_each(tokens, tokens->prediction, count_token);
 }
 
-size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t first, size_t n)
+size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
 {
-    const uint32_t *places = tokens->places.data + first;
+    const uint32_t first = gold > 0 ? tokens->ends.data[gold - 1] : 0,
+                   end = tokens->ends.data[gold];
+    const uint32_t *places = tokens->places.data;
     size_t common = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (uint32_t i = first; i < end; i++) {
         struct kvt_token_slot *slot = &tokens->slots[places[i]];
         common += slot->used < slot->count;
         slot->used += slot->used < slot->count;
     }
-    for (size_t i = 0; i < n; i++)
+    for (uint32_t i = first; i < end; i++)
         tokens->slots[places[i]].used = 0;
     return common;
 }
@@ -153,5 +191,6 @@ void kvt_tokens_free(struct kvt_tokens *tokens)
 {
     free(tokens->slots);
     free(tokens->places.data);
+    free(tokens->ends.data);
     *tokens = (struct kvt_tokens){0};
 }

@@ -21,27 +21,36 @@ struct kvt_token_slot {
     uint32_t used;  /* and how often a gold has used it up (0 between uses) */
 };
 
+/* A set of tokens, of which it may know too many: bits at the places that a hash gives them. */
 enum { KVT_TOKEN_SIEVE_BITS = 12 };
+struct kvt_token_sieve {
+    uint64_t words[1 << (KVT_TOKEN_SIEVE_BITS - 6)];
+};
 
 /* Zero-initialise; release with kvt_tokens_free. */
 struct kvt_tokens {
     struct kvt_token_slot *slots;
     unsigned bits; /* 1 << bits slots, if there are any */
     uint32_t epoch;
-    uint64_t sieve[1 << (KVT_TOKEN_SIEVE_BITS - 6)];
-    struct kvt_numbers places; /* of the golds' tokens, one gold after the other: their slots */
+    struct kvt_span prediction;
+    struct kvt_token_sieve said;  /* what the prediction may have of the golds */
+    struct kvt_token_sieve known; /* what has a slot */
+    struct kvt_numbers places;    /* of such tokens of the golds, one gold after the other: slots */
+    struct kvt_numbers ends;      /* [gold]: where its places end */
 };
 
 /*
- * All texts here are normalised (text/normalize.h), with a block more behind them that can be
- * read. kvt_tokens_start: a new row, whose golds have n_tokens together at most. kvt_tokens_add:
- * the next gold. kvt_tokens_count: the prediction, after all golds. kvt_tokens_common: how many of
- * the gold tokens first..first+n-1 the prediction has too, each as often as both have it.
+ * All texts here are normalised (text/normalize.h), with a block more behind them that can be read.
+ * kvt_tokens_start: a new row, with its prediction, of n_prediction tokens, and golds that have
+ * n_golds tokens together at most. kvt_tokens_add: the next gold. kvt_tokens_count: after all
+ * golds. kvt_tokens_common: how many tokens gold number `gold` (from 0) and the prediction have in
+ * common, each as often as both have it.
  */
-void kvt_tokens_start(struct kvt_tokens *tokens, size_t n_tokens);
+void kvt_tokens_start(struct kvt_tokens *tokens, struct kvt_span prediction, size_t n_prediction,
+                      size_t n_golds);
 void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold);
-void kvt_tokens_count(struct kvt_tokens *tokens, struct kvt_span prediction);
-size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t first, size_t n);
+void kvt_tokens_count(struct kvt_tokens *tokens);
+size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold);
 void kvt_tokens_free(struct kvt_tokens *tokens);
 
 #endif

@@ -122,10 +122,15 @@ void kvt_numbers_add(struct kvt_numbers *numbers, uint32_t value)
     numbers->data[numbers->count++] = value;
 }
 
-void kvt_numbers_zero(struct kvt_numbers *numbers, size_t count)
+void kvt_numbers_reserve(struct kvt_numbers *numbers, size_t count)
 {
     while (numbers->capacity < count)
         kvt_grow(&numbers->data, &numbers->capacity, numbers->capacity, sizeof *numbers->data);
+}
+
+void kvt_numbers_zero(struct kvt_numbers *numbers, size_t count)
+{
+    kvt_numbers_reserve(numbers, count);
     numbers->count = count;
     if (count)
         memset(numbers->data, 0, count * sizeof *numbers->data);

@@ -43,6 +43,8 @@ struct kvt_numbers {
 };
 
 void kvt_numbers_add(struct kvt_numbers *numbers, uint32_t value);
+/* Room for `count`, without a change of what is there. */
+void kvt_numbers_reserve(struct kvt_numbers *numbers, size_t count);
 /* Makes it `count` zeros. */
 void kvt_numbers_zero(struct kvt_numbers *numbers, size_t count);
 
