@@ -23,6 +23,7 @@ struct kvt_rules {
     size_t count, n_named;
     struct kvt_pattern **refusals;
     size_t n_refusals;
+    bool refusal_opens[256];
 };
 
 /* A list of the strings in a JSON array, NULL-terminated; NULL if it is no array. */
@@ -122,6 +123,7 @@ static int complete(struct kvt_rules *rules, struct entry *entry, const json_t *
     normalize_abstentions(entry);
     declared->refusals = rules->refusals;
     declared->n_refusals = rules->n_refusals;
+    declared->refusal_opens = rules->refusal_opens;
     if (format && !(declared->format = kvt_pattern_compile(format, error)))
         return kvt_fail_context(error, "format of task %s", entry->task.name);
     return 0;
@@ -144,6 +146,9 @@ static int compile_refusals(struct kvt_rules *rules, const json_t *scoring, stru
                 return kvt_fail_context(error, "scoring.%s", keys[k]);
             }
             rules->refusals[rules->n_refusals++] = pattern;
+            for (size_t c = 0; c < sizeof rules->refusal_opens; c++)
+                rules->refusal_opens[c] =
+                    rules->refusal_opens[c] || kvt_pattern_opens(pattern, (unsigned char)c);
         }
         free(list);
     }

@@ -107,7 +107,7 @@ static bool opens_with(struct kvt_span norm, struct kvt_span abstention)
 {
     enum { WORDS_BEFORE = 3 };
     for (int word = 0; abstention.length > 0 && word <= WORDS_BEFORE; word++) {
-        if (norm.length >= abstention.length &&
+        if (norm.length >= abstention.length && norm.data[0] == abstention.data[0] &&
             memcmp(norm.data, abstention.data, abstention.length) == 0 &&
             (norm.length == abstention.length || norm.data[abstention.length] == ' '))
             return true;
@@ -150,11 +150,14 @@ static int is_refusal(const struct kvt_answer *answer, const char *type,
     (void)type;
     if (answer->finish_reason && strcasecmp(answer->finish_reason, "content_filter") == 0)
         return said(failure, "stopped by the server's content filter");
+    const struct kvt_span span = answer->span;
+    if (span.length && !answer->declared->refusal_opens[(unsigned char)span.data[0]])
+        return 0; /* as nearly all are */
     for (size_t i = 0; i < answer->declared->n_refusals; i++) {
         int status =
-            kvt_pattern_search(answer->declared->refusals[i], answer->matcher, answer->span, error);
+            kvt_pattern_search(answer->declared->refusals[i], answer->matcher, span, error);
         if (status != 0)
-            return status < 0 ? -1 : quoted(failure, "refuses: ", answer->span);
+            return status < 0 ? -1 : quoted(failure, "refuses: ", span);
     }
     return 0;
 }

@@ -25,6 +25,7 @@ struct kvt_declared {
     struct kvt_pattern *format;              /* or NULL */
     struct kvt_pattern **refusals;
     size_t n_refusals;
+    const bool *refusal_opens; /* [256] whether a text that begins so can be one of them */
 };
 
 /* One answer, as far as the rules look at it. */

@@ -1,5 +1,6 @@
-#define _GNU_SOURCE /* memmem */
 #include "text/loop.h"
+
+#include "core/bits.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -14,6 +15,17 @@ static bool long_enough(struct kvt_span text, size_t length)
     return false;
 }
 
+enum { END = 2 * KVT_PIECE }; /* bytes at the end of a text that are looked for before it */
+
+/* Of the 16 places from `at` on, those where the first and the last byte of a piece stand as far
+ * from each other as they do in `piece`. */
+static uint64_t candidates(const char *at, const char *piece)
+{
+    const size_t last = KVT_PIECE - 1;
+    return kvt_piece_equal(kvt_piece_load(at), piece[0]) &
+           kvt_piece_equal(kvt_piece_load(at + last), piece[last]);
+}
+
 /*
  * Whether the last bytes of the text stand a second time, near enough to its end for a loop. A loop
  * of units of p bytes over at least max(4p, 50) characters agrees with itself p bytes before its
@@ -21,10 +33,18 @@ static bool long_enough(struct kvt_span text, size_t length)
  */
 static bool end_comes_back(struct kvt_span text)
 {
-    enum { END = 32 };
-    size_t furthest = text.length / KVT_LOOP_TIMES; /* with END less than a text of 50 bytes */
     const char *end = text.data + text.length - END;
-    return memmem(end - furthest, furthest + END - 1, end, END) != NULL;
+    const size_t furthest = text.length / KVT_LOOP_TIMES; /* before a text of 50 bytes: at 12 */
+    for (size_t from = 0; from < furthest; from += KVT_PIECE) {
+        const char *at = end - furthest + from;
+        uint64_t places = candidates(at, end); /* behind `at` there are END bytes */
+        if (furthest - from < KVT_PIECE)
+            places &= ((uint64_t)1 << (furthest - from)) - 1;
+        for (; places; places &= places - 1)
+            if (memcmp(at + kvt_bits_lowest(places), end, END) == 0)
+                return true;
+    }
+    return false;
 }
 
 /*

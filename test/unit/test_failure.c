@@ -6,6 +6,8 @@
 #include "text/loop.h"
 #include "text/normalize.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <stdlib.h>
 
 static struct kvt_span span(const char *text)
@@ -170,7 +172,7 @@ static void test_loop(void)
     unsigned state = 1;
     int different = 0, loops = 0;
     for (int round = 0; round < 4000; round++) {
-        size_t n = 50 + (size_t)round % 60, unit = 1 + (size_t)round / 60 % 20;
+        size_t n = 50 + (size_t)round % 200, unit = 1 + (size_t)round / 60 % 20;
         for (size_t i = 0; i < n; i++) {
             state = state * 1103515245u + 12345u;
             text[i] =
@@ -181,6 +183,62 @@ static void test_loop(void)
         different += is_loop(text) != is_loop_slow(text, n);
     }
     ok(different == 0 && loops > 500 && loops < 3500, "agrees with the definition on 4,000 texts");
+}
+
+/* What a text begins with may decide; it must never decide otherwise than the whole text does. */
+static void test_openings(void)
+{
+    static const char *const patterns[] = {"\\Aab",
+                                           "(?i)\\A\\W*+(?:k|so) ?a",
+                                           "\\A(?=.*b)a?",
+                                           "\\A(?!a)",
+                                           "\\A$",
+                                           "\\A\\R?b",
+                                           "^k*",
+                                           "(?s)\\A.{3}b",
+                                           "\\A\\bk",
+                                           "(?i)\\A(?:k|\\x{e9})",
+                                           "\\A(?:a|b)|k",
+                                           "\\A\\Z|\\Ab\\z",
+                                           "b",
+                                           "(?s).*k",
+                                           "\\A(?<=a)b",
+                                           "\\A\\X{2}b",
+                                           "\\A[^\\n]+k",
+                                           "(?m)^b",
+                                           "\\A(a|b\\1)+k?"};
+    static const char *const pieces[] = {"a",  "b",  "k", "K",        " ",
+                                         "\n", "\r", ".", "\xc3\xa9", "\xe2\x84\xaa"};
+    const size_t n_patterns = sizeof patterns / sizeof *patterns;
+    struct kvt_matcher *matcher = kvt_matcher_make();
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+    struct kvt_error error;
+    unsigned state = 7;
+    int different = 0, passed_by = 0;
+    for (size_t i = 0; i < n_patterns; i++) {
+        struct kvt_pattern *pattern = kvt_pattern_compile(patterns[i], &error);
+        int number;
+        PCRE2_SIZE offset;
+        pcre2_code *code = pcre2_compile((PCRE2_SPTR)patterns[i], PCRE2_ZERO_TERMINATED, PCRE2_UTF,
+                                         &number, &offset, NULL);
+        for (int round = 0; round < 3000; round++) {
+            char text[32] = "";
+            for (int n = round % 7; n > 0; n--) {
+                state = state * 1103515245u + 12345u;
+                strcat(text, pieces[(state >> 16) % (sizeof pieces / sizeof *pieces)]);
+            }
+            int expected =
+                pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, 0, match, NULL) >= 0;
+            different += kvt_pattern_search(pattern, matcher, span(text), &error) != expected;
+            passed_by += !kvt_pattern_opens(pattern, (unsigned char)text[0]);
+        }
+        pcre2_code_free(code);
+        kvt_pattern_free(pattern);
+    }
+    pcre2_match_data_free(match);
+    kvt_matcher_free(matcher);
+    ok(different == 0 && passed_by > 3000,
+       "a text passed by for its first character never matches");
 }
 
 static void test_settings(void)
@@ -227,6 +285,7 @@ int main(void)
     test_model(rules);
     test_spans(rules);
     test_loop();
+    test_openings();
     test_settings();
     kvt_rules_free(rules);
     json_decref(defaults);
