@@ -69,15 +69,19 @@ struct shared {
     struct kvt_settings settings;
     struct kvt_rules *rules;  /* of the current settings, from which they borrow */
     const char *default_task; /* theirs, for rows that name none */
+    unsigned long n_made;     /* how often there were new rules */
 };
 
 /* What one thread scores with. */
 struct scorer {
     struct shared *shared;
     struct kvt_answer_row row;
+    const struct kvt_rule *rule; /* for rows that name rule_task, of the rules made as rule_made */
+    char rule_task[KVT_ANSWER_NAME];
+    unsigned long rule_made;
     struct kvt_matcher *matcher;
     struct kvt_scratch scratch;
-    struct kvt_buffer members; /* of the current line, with commas between */
+    struct kvt_buffer members; /* of the current line, a comma before each */
     struct kvt_buffer out, norm;
     struct kvt_buffer head; /* how a score by head_metric begins */
     const struct kvt_metric *head_metric;
@@ -93,6 +97,20 @@ static void make_rules(struct shared *shared)
     if (!shared->rules)
         kvt_die_error(&error);
     shared->default_task = kvt_json_text(tree, "dataset.task", NULL);
+    shared->n_made++;
+}
+
+/* The rule for the row; mostly that for the row before. */
+static const struct kvt_rule *rule_of_row(struct scorer *scorer)
+{
+    const struct shared *shared = scorer->shared;
+    const char *task = scorer->row.task;
+    if (scorer->rule_made != shared->n_made || strcmp(scorer->rule_task, task) != 0) {
+        strcpy(scorer->rule_task, task);
+        scorer->rule_made = shared->n_made;
+        scorer->rule = kvt_rules_find(shared->rules, task[0] ? task : shared->default_task);
+    }
+    return scorer->rule;
 }
 
 /* Values repeat: F1 is a ratio of small numbers. A value has one place, by its bits. */
@@ -131,7 +149,7 @@ static void put_head(struct scorer *scorer, const struct kvt_rule *rule)
         struct kvt_writer writer;
         scorer->head_metric = rule->metric;
         kvt_buffer_clear(&scorer->head);
-        PUT(&scorer->head, "\"score\":");
+        PUT(&scorer->head, ",\"score\":");
         kvt_writer_start(&writer, &scorer->head);
         kvt_write_object(&writer);
         kvt_member_string(&writer, "metric", rule->metric->name);
@@ -250,21 +268,21 @@ static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
     return 0;
 }
 
-/* The line with the new members before its last brace, in place of old ones. */
-static int put_members(struct scorer *scorer, const struct kvt_line *line, struct kvt_error *error)
+/* Emits the line with the new members before its last brace, in place of old ones. */
+static int emit(struct scorer *scorer, struct kvt_stage *stage, const struct kvt_line *line,
+                struct kvt_error *error)
 {
-    const char *members = scorer->members.data;
-    size_t length = scorer->members.length;
-    kvt_buffer_clear(&scorer->out);
-    if (scorer->row.scored_before) {
-        if (kvt_splice(&scorer->out, line->data, line->length, made, members, length) != 0)
-            return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+    const struct kvt_span members = {scorer->members.data, scorer->members.length};
+    if (!scorer->row.scored_before) { /* there is at least the kind before the comma */
+        const struct kvt_span pieces[] = {{line->data, scorer->row.close}, members, {"}", 1}};
+        kvt_stage_emit_pieces(stage, "response", pieces, sizeof pieces / sizeof *pieces);
         return 0;
     }
-    kvt_buffer_append(&scorer->out, line->data, scorer->row.close);
-    kvt_buffer_byte(&scorer->out, ','); /* there is at least the kind before */
-    kvt_buffer_append(&scorer->out, members, length);
-    kvt_buffer_byte(&scorer->out, '}');
+    kvt_buffer_clear(&scorer->out);
+    if (kvt_splice(&scorer->out, line->data, line->length, made, members.data + 1,
+                   members.length - 1) != 0)
+        return kvt_fail(error, KVT_DATA, "not one complete JSON object");
+    kvt_stage_emit_buffer(stage, "response", &scorer->out);
     return 0;
 }
 
@@ -272,10 +290,9 @@ static int on_response(struct kvt_stage *stage, const struct kvt_line *line, voi
                        struct kvt_error *error)
 {
     struct scorer *scorer = context;
-    if (kvt_answer_row_read(&scorer->row, line->data, line->length, made, error) != 0)
+    if (kvt_answer_row_read(&scorer->row, line->data, line->length, error) != 0)
         return -1;
-    const char *task_name = scorer->row.task[0] ? scorer->row.task : scorer->shared->default_task;
-    const struct kvt_rule *rule = kvt_rules_find(scorer->shared->rules, task_name);
+    const struct kvt_rule *rule = rule_of_row(scorer);
     const struct kvt_scored_task *task = rule->declared.task;
     if (task->refused)
         return kvt_fail(error, KVT_DATA, "task \"%s\" is not scored: %s; leave its rows out",
@@ -284,10 +301,7 @@ static int on_response(struct kvt_stage *stage, const struct kvt_line *line, voi
     kvt_buffer_clear(&scorer->members);
     if (score_answer(scorer, &answer, rule, error) != 0)
         return -1;
-    if (put_members(scorer, line, error) != 0)
-        return -1;
-    kvt_stage_emit_buffer(stage, "response", &scorer->out);
-    return 0;
+    return emit(scorer, stage, line, error);
 }
 
 static int on_experiment(struct kvt_stage *stage, const struct kvt_line *line, void *context,
@@ -352,6 +366,7 @@ static void run(struct shared *shared, const struct kvt_arguments *arguments)
     for (size_t i = 0; i < count; i++) {
         scorers[i].shared = shared;
         scorers[i].matcher = kvt_matcher_make();
+        kvt_answer_row_open(&scorers[i].row, made);
         contexts[i] = &scorers[i];
     }
     struct kvt_stage stage;

@@ -205,18 +205,28 @@ void kvt_stage_put(struct kvt_stage *stage, const char *data, size_t length)
     }
 }
 
-void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length)
+void kvt_stage_emit_pieces(struct kvt_stage *stage, const char *kind, const struct kvt_span *pieces,
+                           size_t n_pieces)
 {
     kvt_stage_count(stage, kind)->out++;
     if (stage->sink) {
-        kvt_buffer_append(&stage->sink->out, data, length);
+        for (size_t i = 0; i < n_pieces; i++)
+            kvt_buffer_append(&stage->sink->out, pieces[i].data, pieces[i].length);
         kvt_buffer_byte(&stage->sink->out, '\n');
         return;
     }
-    if (fwrite(data, 1, length, stdout) != length || putc('\n', stdout) == EOF)
+    bool whole = true;
+    for (size_t i = 0; i < n_pieces; i++)
+        whole = whole && fwrite(pieces[i].data, 1, pieces[i].length, stdout) == pieces[i].length;
+    if (!whole || putc('\n', stdout) == EOF)
         kvt_stage_flush(stage); /* reports why */
     if (stage->flush_lines)
         kvt_stage_flush(stage);
+}
+
+void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length)
+{
+    kvt_stage_emit_pieces(stage, kind, &(struct kvt_span){data, length}, 1);
 }
 
 void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind,

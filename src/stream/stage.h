@@ -17,6 +17,7 @@
 #include "core/sha256.h"
 #include "stream/json.h"
 #include "stream/reader.h"
+#include "stream/string.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -118,6 +119,9 @@ void kvt_stage_run_threads(struct kvt_stage *stage, const struct kvt_route *rout
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line);
 /* Writes one record (no newline in it) and the newline. `kind` is for the counts. */
 void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length);
+/* The same for a record that stands in pieces, one after the other. */
+void kvt_stage_emit_pieces(struct kvt_stage *stage, const char *kind, const struct kvt_span *pieces,
+                           size_t n_pieces);
 void kvt_stage_emit_buffer(struct kvt_stage *stage, const char *kind,
                            const struct kvt_buffer *record);
 void kvt_stage_copy(struct kvt_stage *stage, const struct kvt_line *line);

@@ -29,6 +29,7 @@ static int fail_at(const struct kvt_member *member, struct kvt_error *error)
 
 /* Members that are read, one bit each. */
 enum part {
+    NONE = 0,
     RESPONSE = 1 << 0,
     TEXT = 1 << 1,
     FINISH_REASON = 1 << 2,
@@ -158,14 +159,15 @@ static int read_name(struct kvt_answer_row *row, struct kvt_scan *scan, struct k
 static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
                          struct kvt_member *member, struct kvt_error *error)
 {
-    if (is_key(member, "finish_reason"))
-        return once(row, FINISH_REASON, error) != 0
-                   ? -1
-                   : read_name(row, scan, member, row->finish_reason, error);
-    if (!is_key(member, "text"))
+    const enum part part = is_key(member, "text")            ? TEXT
+                           : is_key(member, "finish_reason") ? FINISH_REASON
+                                                             : NONE;
+    if (part == NONE)
         return pass(scan, member);
-    if (once(row, TEXT, error) != 0)
+    if (once(row, part, error) != 0)
         return -1;
+    if (part == FINISH_REASON)
+        return read_name(row, scan, member, row->finish_reason, error);
     if (!kvt_scan_skip(scan, member) || is_null(member))
         return 0;
     if (member->value[0] != '"')
@@ -176,17 +178,18 @@ static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
 static int read_meta(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                      struct kvt_error *error)
 {
-    if (is_key(member, "all_classes"))
-        return once(row, ALL_CLASSES, error) != 0
-                   ? -1
-                   : read_list(row, scan, member, &row->classes, &row->classes_capacity,
-                               &row->n_classes, error);
-    bool dataset = is_key(member, "dataset");
-    if (!dataset && !is_key(member, "task"))
+    const enum part part = is_key(member, "task")          ? TASK
+                           : is_key(member, "dataset")     ? DATASET
+                           : is_key(member, "all_classes") ? ALL_CLASSES
+                                                           : NONE;
+    if (part == NONE)
         return pass(scan, member);
-    if (once(row, dataset ? DATASET : TASK, error) != 0)
+    if (once(row, part, error) != 0)
         return -1;
-    if (dataset && row->task[0])
+    if (part == ALL_CLASSES)
+        return read_list(row, scan, member, &row->classes, &row->classes_capacity, &row->n_classes,
+                         error);
+    if (part == DATASET && row->task[0])
         return pass(scan, member);
     return read_name(row, scan, member, row->task, error);
 }
@@ -223,29 +226,9 @@ static int read_object(struct kvt_answer_row *row, struct kvt_scan *scan, struct
     return kvt_fail(error, KVT_DATA, "not one complete JSON object");
 }
 
-static int read_member(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
-                       struct kvt_error *error)
+static int read_error_member(struct kvt_answer_row *row, struct kvt_scan *scan,
+                             struct kvt_member *member, struct kvt_error *error)
 {
-    if (is_key(member, "response")) {
-        if (once(row, RESPONSE, error) != 0)
-            return -1;
-        int status = read_object(row, scan, member, read_response, error);
-        row->has_response = !is_null(member);
-        return status;
-    }
-    if (is_key(member, "kind"))
-        return once(row, KIND, error) != 0 ? -1 : pass(scan, member);
-    if (is_key(member, "answers"))
-        return once(row, ANSWERS, error) != 0
-                   ? -1
-                   : read_list(row, scan, member, &row->golds, &row->golds_capacity, &row->n_golds,
-                               error);
-    if (is_key(member, "meta"))
-        return once(row, META, error) != 0 ? -1 : read_object(row, scan, member, read_meta, error);
-    if (!is_key(member, "error"))
-        return pass(scan, member);
-    if (once(row, ERROR, error) != 0)
-        return -1;
     strcpy(row->error_type, "ENGINE_ERROR"); /* unless it says otherwise */
     int status = read_object(row, scan, member, read_error, error);
     if (is_null(member))
@@ -253,11 +236,47 @@ static int read_member(struct kvt_answer_row *row, struct kvt_scan *scan, struct
     return status;
 }
 
-/* A member that this stage makes goes, by its name as it is written. */
-static int check_made(struct kvt_answer_row *row, const struct kvt_member *member,
-                      const char *const *made, struct kvt_error *error)
+static int read_member(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
+                       struct kvt_error *error)
 {
-    for (; *made; made++) {
+    enum part part = NONE;
+    switch (member->key_length) { /* most members are none of these by their length alone */
+    case 4:
+        part = is_key(member, "kind") ? KIND : is_key(member, "meta") ? META : NONE;
+        break;
+    case 5:
+        part = is_key(member, "error") ? ERROR : NONE;
+        break;
+    case 7:
+        part = is_key(member, "answers") ? ANSWERS : NONE;
+        break;
+    case 8:
+        part = is_key(member, "response") ? RESPONSE : NONE;
+        break;
+    }
+    if (part == NONE)
+        return pass(scan, member);
+    if (once(row, part, error) != 0)
+        return -1;
+    if (part == ANSWERS)
+        return read_list(row, scan, member, &row->golds, &row->golds_capacity, &row->n_golds,
+                         error);
+    if (part == META)
+        return read_object(row, scan, member, read_meta, error);
+    if (part == ERROR)
+        return read_error_member(row, scan, member, error);
+    if (part == KIND)
+        return pass(scan, member);
+    int status = read_object(row, scan, member, read_response, error);
+    row->has_response = !is_null(member);
+    return status;
+}
+
+/* A member that is made goes, by its name as it is written. */
+static int check_made(struct kvt_answer_row *row, const struct kvt_member *member,
+                      struct kvt_error *error)
+{
+    for (const char *const *made = row->made; *made; made++) {
         if (**made != *member->key || !is_name(member, *made, strlen(*made)))
             continue;
         if (member->escaped)
@@ -267,8 +286,21 @@ static int check_made(struct kvt_answer_row *row, const struct kvt_member *membe
     return 0;
 }
 
+/* One bit for a name's length. */
+static uint64_t length_bit(size_t length)
+{
+    return (uint64_t)1 << length % 64;
+}
+
+void kvt_answer_row_open(struct kvt_answer_row *row, const char *const *made)
+{
+    *row = (struct kvt_answer_row){.made = made};
+    for (; *made; made++)
+        row->lengths_of_made |= length_bit(strlen(*made));
+}
+
 int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
-                        const char *const *made, struct kvt_error *error)
+                        struct kvt_error *error)
 {
     row->text = (struct kvt_span){"", 0};
     row->n_golds = row->n_classes = 0;
@@ -283,7 +315,9 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     struct kvt_member member;
     kvt_scan_start(&scan, line, length);
     while (kvt_scan_key(&scan, &member))
-        if (decode_key(row, &member, error) != 0 || check_made(row, &member, made, error) != 0 ||
+        if (decode_key(row, &member, error) != 0 ||
+            (row->lengths_of_made & length_bit(member.key_length) &&
+             check_made(row, &member, error) != 0) ||
             read_member(row, &scan, &member, error) != 0)
             return fail_at(&member, error);
     if (scan.bad || !scan.close)

@@ -10,10 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { KVT_ANSWER_NAME = 128 }; /* longer names are cut; none is known */
 
-/* Zero-initialise; release with kvt_answer_row_free. Spans are valid until the next row is read. */
+/* Open with kvt_answer_row_open, release with kvt_answer_row_free. Spans are valid until the next
+ * row is read. */
 struct kvt_answer_row {
     struct kvt_span text; /* empty if the response has none */
     struct kvt_span *golds, *classes;
@@ -22,19 +24,22 @@ struct kvt_answer_row {
     char finish_reason[KVT_ANSWER_NAME]; /* "" if unknown */
     char error_type[KVT_ANSWER_NAME];    /* "" if the answer arrived */
     long long error_status;
-    bool scored_before; /* the line has members that this stage makes */
+    bool scored_before; /* the line has members that are made */
     bool has_response;  /* the member is there and not null */
     size_t close;       /* place of the line's closing brace */
 
-    unsigned seen; /* members read so far */
+    unsigned seen;            /* members read so far */
+    const char *const *made;  /* borrowed, */
+    uint64_t lengths_of_made; /* bit i: one of them has i bytes (modulo 64) */
     size_t golds_capacity, classes_capacity;
     struct kvt_buffer room, numbers;
 };
 
-/* `made`: the members this stage makes, NULL-terminated. A member that is read and stands twice is
- * an error. Returns -1 with *error naming the member. */
+/* `made`: names of members that the reader of the rows makes itself, NULL-terminated; kept. */
+void kvt_answer_row_open(struct kvt_answer_row *row, const char *const *made);
+/* A member that is read and stands twice is an error. Returns -1 with *error naming the member. */
 int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
-                        const char *const *made, struct kvt_error *error);
+                        struct kvt_error *error);
 void kvt_answer_row_free(struct kvt_answer_row *row);
 
 #endif

@@ -97,7 +97,9 @@ static void read_formats(const char *data, size_t size)
     json_decref(kvt_pylist_parse(data, size, &error));
     static const char *const made[] = {"score", NULL};
     static struct kvt_answer_row row;
-    kvt_answer_row_read(&row, data, size, made, &error);
+    if (!row.made)
+        kvt_answer_row_open(&row, made);
+    kvt_answer_row_read(&row, data, size, &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
