@@ -120,7 +120,14 @@ static inline bool kvt_scan_plain_key(struct kvt_scan *scan, struct kvt_member *
 
 static inline bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
 {
-    return kvt_scan_plain_key(scan, member) || kvt_scan_any_key(scan, member);
+    if (kvt_scan_plain_key(scan, member))
+        return true;
+    if (scan->inner && scan->before == ',' && scan->at < scan->end && *scan->at == '}') {
+        scan->close = scan->at;
+        scan->before = -1;
+        return false;
+    }
+    return kvt_scan_any_key(scan, member);
 }
 
 static inline void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *member, size_t length)

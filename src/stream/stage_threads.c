@@ -4,6 +4,7 @@
 #include "core/ordered.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Bytes of lines that a block takes, with the line that goes beyond. */
 enum { BLOCK_BYTES = 1 << 17 };
@@ -37,6 +38,8 @@ struct run {
     const struct kvt_route *routes;
     void *const *contexts;
     struct block *blocks; /* [window] */
+    char kind[KVT_KIND_SIZE]; /* of lines that take `route`, of which there was one; "" if none */
+    const struct kvt_route *route;
 };
 
 static void clear(const struct kvt_stage *stage, struct block *block)
@@ -72,6 +75,18 @@ static void run_alone(struct kvt_ordered *ordered, struct run *run, struct task 
     hash_lines(stage, stage->reader.text, task, task);
 }
 
+/* The route of a line; mostly that of the line before. */
+static const struct kvt_route *route_of(struct run *run, const struct kvt_line *line)
+{
+    if (run->kind[0] == '\0' || memcmp(run->kind, line->kind, sizeof run->kind) != 0) {
+        run->route = kvt_stage_route(run->stage, run->routes, line);
+        memcpy(run->kind, line->kind, sizeof run->kind);
+        if (strcmp(line->kind, "meta") == 0)
+            run->kind[0] = '\0'; /* whether it is one's own stands elsewhere in it */
+    }
+    return run->route;
+}
+
 /* Reads the next line into *task. Returns 1, 0 at the end. */
 static int read_task(struct kvt_ordered *ordered, struct run *run, struct task *task)
 {
@@ -83,7 +98,7 @@ static int read_task(struct kvt_ordered *ordered, struct run *run, struct task *
     }
     task->route = NULL;
     if (status > 0 && (task->line.length == 0 || kvt_stage_identify(run->stage, &task->line)))
-        task->route = kvt_stage_route(run->stage, run->routes, &task->line);
+        task->route = route_of(run, &task->line);
     return status;
 }
 

@@ -102,19 +102,17 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-/* The text of the string that begins at `at`, as kvt_string_decode; most are plain. Returns the
- * byte after it; NULL if it does not end (*status 0) or is not valid (-1). */
-static const char *take_string(struct kvt_buffer *room, const char *at, const char *end,
-                               struct kvt_span *text, int *status, struct kvt_error *error)
+const char *kvt_string_take(struct kvt_buffer *room, const char *value, const char *end,
+                            struct kvt_span *text, int *status, struct kvt_error *error)
 {
-    size_t plain = plain_run(at + 1, end);
-    const char *stop = at + 1 + plain;
-    if (stop < end && *stop == '"') {
-        *text = (struct kvt_span){at + 1, plain};
+    size_t plain = plain_run(value + 1, end);
+    const char *stop = value + 1 + plain;
+    if (stop < end && *stop == '"') { /* as most are */
+        *text = (struct kvt_span){value + 1, plain};
         return stop + 1;
     }
-    stop = kvt_scan_string(at, end);
-    *status = stop ? kvt_string_decode(room, at, (size_t)(stop - at), text, error) : 0;
+    stop = kvt_scan_string(value, end);
+    *status = stop ? kvt_string_decode(room, value, (size_t)(stop - value), text, error) : 0;
     return *status == 0 ? stop : NULL;
 }
 
@@ -131,7 +129,7 @@ int kvt_string_list(struct kvt_buffer *room, const char *value, size_t length,
     bool more = at < end && *at == '"';
     while (more) {
         kvt_grow(spans, capacity, *count, sizeof **spans);
-        at = take_string(room, at, end, &(*spans)[*count], &status, error);
+        at = kvt_string_take(room, at, end, &(*spans)[*count], &status, error);
         if (!at)
             return status;
         ++*count;

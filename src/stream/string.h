@@ -27,6 +27,13 @@ struct kvt_span {
 int kvt_string_decode(struct kvt_buffer *room, const char *value, size_t length,
                       struct kvt_span *text, struct kvt_error *error);
 
+/*
+ * The same for the string that begins at `value`, which is looked for its end as well: returns the
+ * byte after it. NULL if it does not end before `end` (*status 0), or is not valid (*status -1).
+ */
+const char *kvt_string_take(struct kvt_buffer *room, const char *value, const char *end,
+                            struct kvt_span *text, int *status, struct kvt_error *error);
+
 /* Bytes that the texts of all strings on a line of this length can take: a byte becomes 3 at most.
  */
 #define KVT_STRING_ROOM(length) (3 * (length) + 1)

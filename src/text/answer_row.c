@@ -67,21 +67,6 @@ static int decode_key(struct kvt_answer_row *row, struct kvt_member *member,
     return 0;
 }
 
-/* A text into a C string, cut if it is too long; anything but a text leaves it empty. */
-static int copy_name(struct kvt_answer_row *row, const struct kvt_member *member,
-                     char name[KVT_ANSWER_NAME], struct kvt_error *error)
-{
-    struct kvt_span text;
-    if (member->value[0] != '"')
-        return 0;
-    if (kvt_string_decode(&row->room, member->value, member->value_length, &text, error) != 0)
-        return -1;
-    size_t length = text.length < KVT_ANSWER_NAME ? text.length : KVT_ANSWER_NAME - 1;
-    memcpy(name, text.data, length);
-    name[length] = '\0';
-    return 0;
-}
-
 /* Anything but an array of texts: one text, or an array with numbers, taken as they are written. */
 static int parse_list(struct kvt_answer_row *row, const struct kvt_member *member,
                       struct kvt_span **spans, size_t *capacity, size_t *count,
@@ -150,10 +135,31 @@ static int read_list(struct kvt_answer_row *row, struct kvt_scan *scan, struct k
     return parse_list(row, member, spans, capacity, count, error);
 }
 
+/* A text; an error if it is no JSON string, though it begins as one. */
+static int read_text(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
+                     struct kvt_span *text, struct kvt_error *error)
+{
+    int status = 0;
+    const char *after =
+        kvt_string_take(&row->room, member->value, scan->end, text, &status, error);
+    if (after)
+        kvt_scan_pass(scan, member, (size_t)(after - member->value));
+    return status;
+}
+
+/* A text into a C string, cut if it is too long; anything but a text leaves it empty. */
 static int read_name(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
                      char name[KVT_ANSWER_NAME], struct kvt_error *error)
 {
-    return kvt_scan_skip(scan, member) ? copy_name(row, member, name, error) : 0;
+    struct kvt_span text = {"", 0};
+    if (member->value[0] != '"')
+        return pass(scan, member);
+    if (read_text(row, scan, member, &text, error) != 0)
+        return -1;
+    size_t length = text.length < KVT_ANSWER_NAME ? text.length : KVT_ANSWER_NAME - 1;
+    memcpy(name, text.data, length);
+    name[length] = '\0';
+    return 0;
 }
 
 static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
@@ -168,11 +174,11 @@ static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
         return -1;
     if (part == FINISH_REASON)
         return read_name(row, scan, member, row->finish_reason, error);
+    if (member->value[0] == '"')
+        return read_text(row, scan, member, &row->text, error);
     if (!kvt_scan_skip(scan, member) || is_null(member))
         return 0;
-    if (member->value[0] != '"')
-        return kvt_fail(error, KVT_DATA, "must be a string or null");
-    return kvt_string_decode(&row->room, member->value, member->value_length, &row->text, error);
+    return kvt_fail(error, KVT_DATA, "must be a string or null");
 }
 
 static int read_meta(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
