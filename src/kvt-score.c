@@ -198,12 +198,12 @@ static void write_failure(struct scorer *scorer, const struct kvt_failure *failu
 {
     struct kvt_buffer *out = &scorer->members;
     struct kvt_writer writer;
-    PUT(out, ",\"failure\":");
-    kvt_writer_start(&writer, out);
     if (!failure) {
-        kvt_write_null(&writer);
+        PUT(out, ",\"failure\":null");
         return;
     }
+    PUT(out, ",\"failure\":");
+    kvt_writer_start(&writer, out);
     kvt_write_object(&writer);
     kvt_member_string(&writer, "failure_type", failure->type);
     kvt_member_string(&writer, "class", failure->class);

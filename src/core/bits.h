@@ -72,6 +72,12 @@ static inline uint64_t kvt_piece_equal(kvt_piece piece, char byte)
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, _mm_set1_epi8(byte)));
 }
 
+/* The bytes that are below this one, of ASCII, or beyond ASCII. */
+static inline uint64_t kvt_piece_outside(kvt_piece piece, char lowest)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(_mm_set1_epi8(lowest), piece));
+}
+
 /* With bit 5 of every byte set, which makes capitals small. */
 static inline kvt_piece kvt_piece_fold(kvt_piece piece)
 {
@@ -114,6 +120,12 @@ static inline uint64_t kvt_piece_between(kvt_piece piece, char first, char last)
 static inline uint64_t kvt_piece_equal(kvt_piece piece, char byte)
 {
     return kvt_piece_between(piece, byte, byte);
+}
+
+/* The bytes that are below this one, of ASCII, or beyond ASCII. */
+static inline uint64_t kvt_piece_outside(kvt_piece piece, char lowest)
+{
+    return kvt_piece_between(piece, lowest, 0x7f) ^ 0xffff;
 }
 
 /* With bit 5 of every byte set, which makes capitals small. */

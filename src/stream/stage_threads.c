@@ -37,7 +37,7 @@ struct run {
     struct kvt_stage *stage; /* of the one that takes, and of the one that finishes: see there */
     const struct kvt_route *routes;
     void *const *contexts;
-    struct block *blocks; /* [window] */
+    struct block *blocks;     /* [window] */
     char kind[KVT_KIND_SIZE]; /* of lines that take `route`, of which there was one; "" if none */
     const struct kvt_route *route;
 };

@@ -30,7 +30,7 @@ static int escape(struct kvt_buffer *out, const char *text, const char *end)
 static uint64_t odd_bytes(const char *piece)
 {
     const kvt_piece bytes = kvt_piece_load(piece);
-    return (kvt_piece_between(bytes, ' ', 0x7f) ^ 0xffff) | kvt_piece_equal(bytes, '"') |
+    return kvt_piece_outside(bytes, ' ') | kvt_piece_equal(bytes, '"') |
            kvt_piece_equal(bytes, '\\');
 }
 

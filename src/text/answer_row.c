@@ -140,8 +140,7 @@ static int read_text(struct kvt_answer_row *row, struct kvt_scan *scan, struct k
                      struct kvt_span *text, struct kvt_error *error)
 {
     int status = 0;
-    const char *after =
-        kvt_string_take(&row->room, member->value, scan->end, text, &status, error);
+    const char *after = kvt_string_take(&row->room, member->value, scan->end, text, &status, error);
     if (after)
         kvt_scan_pass(scan, member, (size_t)(after - member->value));
     return status;

@@ -1,5 +1,6 @@
 #include "text/failure.h"
 
+#include "core/bits.h"
 #include "text/loop.h"
 #include "text/normalize.h"
 
@@ -70,7 +71,8 @@ static int is_empty(const struct kvt_answer *answer, const char *type, struct kv
 {
     (void)type, (void)error;
     struct kvt_span span = answer->whole_if_empty ? answer->text : answer->span;
-    if (kvt_unicode_strip(span.data, span.length).length > 0)
+    const char first = span.length ? span.data[0] : ' ';
+    if (first > ' ' || kvt_unicode_strip(span.data, span.length).length > 0)
         return 0;
     return said(failure, answer->text.length ? "nothing but white space in the scored span"
                                              : "no text at all");
@@ -99,6 +101,23 @@ static int is_truncated(const struct kvt_answer *answer, const char *type,
     return said(failure, "cut off by the output cap");
 }
 
+/* The bytes before the first space of a normalised text, behind which a block can be read. */
+static size_t first_word(struct kvt_span norm)
+{
+    uint64_t spaces = kvt_block_equal(norm.data, ' ');
+    if (norm.length < KVT_BLOCK)
+        spaces &= ((uint64_t)1 << norm.length) - 1;
+    if (spaces)
+        return kvt_bits_lowest(spaces);
+    const char *space = norm.length ? memchr(norm.data, ' ', norm.length) : NULL;
+    return space ? (size_t)(space - norm.data) : norm.length;
+}
+
+static bool is_word(struct kvt_span text, const char *word, size_t length)
+{
+    return text.length == length && memcmp(text.data, word, length) == 0;
+}
+
 /*
  * Whether the normalised text opens with the normalised abstention: as its first words, or after up
  * to three others ("it is unanswerable", "question is unanswerable"), of which none denies it.
@@ -111,13 +130,11 @@ static bool opens_with(struct kvt_span norm, struct kvt_span abstention)
             memcmp(norm.data, abstention.data, abstention.length) == 0 &&
             (norm.length == abstention.length || norm.data[abstention.length] == ' '))
             return true;
-        const char *space = norm.length ? memchr(norm.data, ' ', norm.length) : NULL;
-        size_t length = space ? (size_t)(space - norm.data) : norm.length;
-        if (!space || (length == 3 && memcmp(norm.data, "not", 3) == 0) ||
-            (length == 2 && memcmp(norm.data, "no", 2) == 0))
+        const struct kvt_span first = {norm.data, first_word(norm)};
+        if (first.length == norm.length || is_word(first, "not", 3) || is_word(first, "no", 2))
             return false;
-        norm.data += length + 1;
-        norm.length -= length + 1;
+        norm.data += first.length + 1;
+        norm.length -= first.length + 1;
     }
     return false;
 }

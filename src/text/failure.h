@@ -37,7 +37,7 @@ struct kvt_answer {
     struct kvt_span text;      /* the whole answer */
     struct kvt_span span;      /* what of it is scored */
     bool whole_if_empty;       /* code: comments alone leave nothing to score, but are an answer */
-    struct kvt_span span_norm; /* normalised (text/normalize.h) */
+    struct kvt_span span_norm; /* normalised (text/normalize.h), a block more can be read */
     bool line_complete;        /* first-line tasks: the line was ended by a newline */
     const struct kvt_span *golds;
     size_t n_golds;

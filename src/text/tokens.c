@@ -10,16 +10,9 @@
 
 enum { FIRST_BITS = 8, SPARSE_BITS = 2 /* a quarter of the slots at most is taken */ };
 
-/* A token with what the table knows it by. */
-struct known {
-    struct kvt_span text;
-    uint64_t first; /* its first eight bytes, zeros behind a shorter one: no byte of a text is 0 */
-    uint64_t mixed; /* these */
-};
-
-static inline struct known known_by(const char *data, size_t length)
+static inline struct kvt_token known_by(const char *data, size_t length)
 {
-    struct known token = {{data, length}, 0, 0};
+    struct kvt_token token = {{data, length}, 0, 0};
     const size_t size = length < sizeof token.first ? length : sizeof token.first;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     static const uint64_t bytes[] = {0,          0xff,         0xffff,         0xffffff,
@@ -34,28 +27,29 @@ static inline struct known known_by(const char *data, size_t length)
     return token;
 }
 
-static inline uint64_t *sieve_word(struct kvt_token_sieve *sieve, const struct known *token)
+static inline uint64_t *sieve_word(struct kvt_token_sieve *sieve, const struct kvt_token *token)
 {
     return &sieve->words[token->mixed >> (64 - KVT_TOKEN_SIEVE_BITS) >> 6];
 }
 
-static inline uint64_t sieve_bit(const struct known *token)
+static inline uint64_t sieve_bit(const struct kvt_token *token)
 {
     return (uint64_t)1 << (token->mixed >> (64 - KVT_TOKEN_SIEVE_BITS) & 63);
 }
 
-static inline void note(struct kvt_token_sieve *sieve, const struct known *token)
+static inline void note(struct kvt_token_sieve *sieve, const struct kvt_token *token)
 {
     *sieve_word(sieve, token) |= sieve_bit(token);
 }
 
-static inline bool noted(struct kvt_token_sieve *sieve, const struct known *token)
+static inline bool noted(struct kvt_token_sieve *sieve, const struct kvt_token *token)
 {
     return (*sieve_word(sieve, token) & sieve_bit(token)) != 0;
 }
 
 /* The token's slot, or the free slot where it belongs. */
-static struct kvt_token_slot *slot_of(const struct kvt_tokens *tokens, const struct known *token)
+static struct kvt_token_slot *slot_of(const struct kvt_tokens *tokens,
+                                      const struct kvt_token *token)
 {
     const struct kvt_span text = token->text;
     const bool whole = text.length <= sizeof token->first;
@@ -73,13 +67,14 @@ static struct kvt_token_slot *slot_of(const struct kvt_tokens *tokens, const str
 
 static inline void note_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
-    const struct known token = known_by(data, length);
-    note(&tokens->said, &token);
+    struct kvt_token *token = &tokens->said_tokens[tokens->n_said_tokens++];
+    *token = known_by(data, length);
+    note(&tokens->said, token);
 }
 
 static inline void add_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
-    const struct known token = known_by(data, length);
+    const struct kvt_token token = known_by(data, length);
     if (!noted(&tokens->said, &token))
         return;
     struct kvt_token_slot *slot = slot_of(tokens, &token);
@@ -89,14 +84,19 @@ static inline void add_token(struct kvt_tokens *tokens, const char *data, size_t
     tokens->places.data[tokens->places.count++] = (uint32_t)(slot - tokens->slots);
 }
 
-static inline void count_token(struct kvt_tokens *tokens, const char *data, size_t length)
+static inline void count_known(struct kvt_tokens *tokens, const struct kvt_token *token)
 {
-    const struct known token = known_by(data, length);
-    if (!noted(&tokens->known, &token))
+    if (!noted(&tokens->known, token))
         return;
-    struct kvt_token_slot *slot = slot_of(tokens, &token);
+    struct kvt_token_slot *slot = slot_of(tokens, token);
     if (slot->epoch == tokens->epoch)
         slot->count++;
+}
+
+static inline void count_token(struct kvt_tokens *tokens, const char *data, size_t length)
+{
+    const struct kvt_token token = known_by(data, length);
+    count_known(tokens, &token);
 }
 
 /* Calls `visit` for each token. A block of the text at a time; where its spaces are, tokens end. */
@@ -155,8 +155,12 @@ void kvt_tokens_start(struct kvt_tokens *tokens, struct kvt_span prediction, siz
     tokens->prediction = prediction;
     memset(&tokens->known, 0, sizeof tokens->known);
     memset(&tokens->said, worth ? 0 : 0xff, sizeof tokens->said);
-    if (worth)
-        for_each(tokens, prediction, note_token);
+    tokens->n_said_tokens = 0;
+    if (!worth)
+        return;
+    kvt_grow(&tokens->said_tokens, &tokens->said_tokens_capacity, n_prediction,
+             sizeof *tokens->said_tokens);
+    for_each(tokens, prediction, note_token);
 }
 
 void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold)
@@ -167,8 +171,12 @@ void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold)
 
 void kvt_tokens_count(struct kvt_tokens *tokens)
 {
-    if (tokens->places.count > 0)
+    if (tokens->places.count == 0)
+        return;
+    if (tokens->n_said_tokens == 0)
         for_each(tokens, tokens->prediction, count_token);
+    for (size_t i = 0; i < tokens->n_said_tokens; i++)
+        count_known(tokens, &tokens->said_tokens[i]);
 }
 
 size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
@@ -190,6 +198,7 @@ size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
 void kvt_tokens_free(struct kvt_tokens *tokens)
 {
     free(tokens->slots);
+    free(tokens->said_tokens);
     free(tokens->places.data);
     free(tokens->ends.data);
     *tokens = (struct kvt_tokens){0};

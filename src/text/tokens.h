@@ -27,12 +27,21 @@ struct kvt_token_sieve {
     uint64_t words[1 << (KVT_TOKEN_SIEVE_BITS - 6)];
 };
 
+/* A token with what it is known by. */
+struct kvt_token {
+    struct kvt_span text;
+    uint64_t first; /* as in its slot: no byte of a text is 0 */
+    uint64_t mixed; /* a hash of it */
+};
+
 /* Zero-initialise; release with kvt_tokens_free. */
 struct kvt_tokens {
     struct kvt_token_slot *slots;
     unsigned bits; /* 1 << bits slots, if there are any */
     uint32_t epoch;
     struct kvt_span prediction;
+    struct kvt_token *said_tokens; /* of a short prediction, in order */
+    size_t n_said_tokens, said_tokens_capacity;
     struct kvt_token_sieve said;  /* what the prediction may have of the golds */
     struct kvt_token_sieve known; /* what has a slot */
     struct kvt_numbers places;    /* of such tokens of the golds, one gold after the other: slots */

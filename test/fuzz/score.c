@@ -65,6 +65,15 @@ static void judge(const struct kvt_rule *rule, const struct kvt_span *pieces, si
               kvt_utf8_valid(span.data, span.length) < span.length);
 }
 
+/* Tables are as large as the tokens that normalising says there are. */
+static void check_count(struct kvt_span norm, size_t n_tokens)
+{
+    size_t n = norm.length > 0;
+    for (size_t i = 0; i < norm.length; i++)
+        n += norm.data[i] == ' ';
+    check(n == n_tokens);
+}
+
 static void score(const char *data, size_t size)
 {
     struct kvt_span pieces[5];
@@ -81,6 +90,8 @@ static void score(const char *data, size_t size)
         check(result.value >= 0 && result.value <= 1 && result.f1 >= 0 && result.f1 <= 1);
         struct kvt_span norm = result.pair.prediction_norm;
         check(kvt_utf8_valid(norm.data, norm.length) == norm.length);
+        check_count(norm, result.pair.prediction_tokens);
+        check_count(result.pair.gold_norm, result.pair.gold_tokens);
         if (kvt_utf8_valid(pieces[0].data, pieces[0].length) == pieces[0].length)
             judge(kvt_rules_find(rules, "recall"), pieces, count, span, norm);
     }
