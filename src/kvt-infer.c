@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "http/address.h"
 #include "http/conformance.h"
 #include "http/grid.h"
 #include "http/journal.h"
@@ -393,7 +394,7 @@ static void check_conformance(struct infer *infer)
     if (kvt_client_read_options(&asked, tree, &error) != 0)
         kvt_die_error(&error);
     asked.cacert = cacert;
-    if (kvt_conformance_run(&asked, kvt_grid_base_url(tree, base_url), kvt_settings_model(tree),
+    if (kvt_conformance_run(&asked, kvt_address_base(tree, base_url), kvt_settings_model(tree),
                             tree, &error) != 0)
         kvt_die_error(&error);
     kvt_settings_close(&infer->settings);
@@ -489,7 +490,7 @@ int main(int argc, char **argv)
     check_options();
     kvt_settings_open(&infer.settings, common.config, &arguments);
     flags_to_settings(&infer.settings);
-    if (kvt_grid_check_secrets(kvt_settings_tree(&infer.settings), &error) != 0)
+    if (kvt_address_check_secrets(kvt_settings_tree(&infer.settings), &error) != 0)
         kvt_die_error(&error);
     if (conformance) {
         check_conformance(&infer);

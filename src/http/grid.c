@@ -3,6 +3,8 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "http/address.h"
+#include "http/identity.h"
 #include "http/placeholder.h"
 #include "stream/json.h"
 #include "stream/number.h"
@@ -12,35 +14,6 @@
 #include <string.h>
 
 static const char *const FRACTION = "fraction", *const TOKENS = "tokens";
-
-const char *kvt_grid_base_url(const json_t *tree, const char *option)
-{
-    const char *url = option;
-    if (!url || !*url)
-        url = kvt_json_text(tree, "engine.base_url", NULL);
-    if (!url || !*url)
-        url = getenv("BASE_URL");
-    if (!url || !*url)
-        url = getenv("OPENAI_BASE_URL");
-    return url && *url ? url : NULL;
-}
-
-/* engine.endpoints is keyed by budgets as people write them: "1.0" and "1" are the same. */
-static const char *endpoint_of(const json_t *tree, double budget, bool reference)
-{
-    const json_t *endpoints = kvt_json_get(tree, "engine.endpoints");
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)endpoints, key, value)
-    {
-        char *end;
-        double number = strtod(key, &end);
-        bool named = reference && (strcmp(key, "full") == 0 || strcmp(key, "reference") == 0);
-        if (named || (end != key && *end == '\0' && number == budget))
-            return json_string_value(value);
-    }
-    return NULL;
-}
 
 static int add_endpoint(struct kvt_grid *grid, const char *text, size_t *index,
                         struct kvt_error *error)
@@ -92,29 +65,6 @@ static json_t *placeholder_values(const struct kvt_grid *grid, const json_t *tre
     return values;
 }
 
-static void set_run_id(const struct kvt_grid *grid, struct kvt_run *run)
-{
-    char budget[KVT_NUMBER_SIZE];
-    kvt_number_format(run->budget, budget);
-    struct kvt_sha256 hash;
-    kvt_sha256_start(&hash);
-    kvt_sha256_field(&hash, "run");
-    kvt_sha256_field(&hash, grid->exp_group_id);
-    kvt_sha256_field(&hash, run->policy);
-    kvt_sha256_field(&hash, budget);
-    kvt_sha256_field(&hash, run->unit);
-    kvt_sha256_field(&hash, (char[]){run->replicate, '\0'});
-    kvt_sha256_field(&hash, grid->model);
-    kvt_sha256_field(&hash, grid->engine_name);
-    kvt_sha256_field(&hash, grid->salt);
-    if (run->sample) {
-        char sample[24];
-        snprintf(sample, sizeof sample, "sample %lld", run->sample);
-        kvt_sha256_field(&hash, sample);
-    }
-    kvt_sha256_hex(&hash, run->run_id);
-}
-
 static int fill_run(const struct kvt_grid *grid, const json_t *tree, struct kvt_run *run,
                     struct kvt_error *error)
 {
@@ -123,7 +73,7 @@ static int fill_run(const struct kvt_grid *grid, const json_t *tree, struct kvt_
     json_decref(values);
     if (!run->extra)
         return -1;
-    set_run_id(grid, run);
+    kvt_identity_run(grid, run, run->run_id);
     return 0;
 }
 
@@ -132,9 +82,9 @@ static int add_run(struct kvt_grid *grid, const json_t *tree,
                    struct kvt_error *error)
 {
     struct kvt_run run = *model;
-    const char *url = endpoint_of(tree, run.budget, run.reference);
+    const char *url = kvt_address_of(tree, run.budget, run.reference);
     if (!url) {
-        url = kvt_grid_base_url(tree, options->base_url);
+        url = kvt_address_base(tree, options->base_url);
         grid->base_url_used = true;
     }
     if (!url)
@@ -298,47 +248,6 @@ static int check_channel(struct kvt_grid *grid, const json_t *tree, struct kvt_e
     return 0;
 }
 
-/* Without a name in the settings or the stream: a hash of what is compared. */
-static char *derived_group(const json_t *tree, const struct kvt_grid *grid)
-{
-    struct kvt_buffer text = {0};
-    kvt_json_write(&text, kvt_json_get(tree, "kv"));
-    struct kvt_sha256 hash;
-    char hex[KVT_SHA256_HEX];
-    kvt_sha256_start(&hash);
-    kvt_sha256_field(&hash, kvt_buffer_string(&text));
-    kvt_sha256_field(&hash, grid->model);
-    kvt_sha256_field(&hash, grid->engine_name);
-    kvt_sha256_field(&hash, grid->salt);
-    kvt_sha256_hex(&hash, hex);
-    kvt_buffer_free(&text);
-    return kvt_asprintf("exp-%.12s", hex);
-}
-
-static bool has_credentials(const json_t *url)
-{
-    const char *text = json_string_value(url);
-    const char *authority = text ? strstr(text, "://") : NULL;
-    return authority && authority[3 + strcspn(authority + 3, "/?#@")] == '@';
-}
-
-int kvt_grid_check_secrets(const json_t *tree, struct kvt_error *error)
-{
-    bool found = has_credentials(kvt_json_get(tree, "engine.base_url"));
-    const char *key;
-    json_t *url;
-    json_object_foreach(kvt_json_get(tree, "engine.endpoints"), key, url)
-    {
-        found = found || has_credentials(url);
-    }
-    if (!found)
-        return 0;
-    return kvt_fail(
-        error, KVT_USAGE,
-        "a URL in the settings holds a user name or password, and settings are published in "
-        "the stream: give the URL by BASE_URL or --base-url, or a key by engine.api_key_env");
-}
-
 int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_grid_options *options,
                   struct kvt_error *error)
 {
@@ -359,12 +268,12 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
         kvt_fail(error, KVT_USAGE, "decoding.repeats is %ld; it must be 1 to 10000", grid->repeats);
         goto fail;
     }
-    if (kvt_grid_check_secrets(tree, error) != 0 || add_budgets(grid, tree, options, error) != 0)
+    if (kvt_address_check_secrets(tree, error) != 0 || add_budgets(grid, tree, options, error) != 0)
         goto fail;
     const char *group = options->exp_group_id;
     if (!group)
         group = kvt_json_text(tree, "output.exp_group_id", NULL);
-    grid->exp_group_id = group ? kvt_strdup(group) : derived_group(tree, grid);
+    grid->exp_group_id = group ? kvt_strdup(group) : kvt_identity_group(grid, tree);
     for (size_t i = 0; i < grid->n_runs; i++)
         if (fill_run(grid, tree, &grid->runs[i], error) != 0)
             goto fail;
@@ -440,26 +349,6 @@ void kvt_grid_run_record(const struct kvt_grid *grid, const struct kvt_run *run,
     kvt_member_string(&writer, "model_name", grid->model);
     kvt_member_string(&writer, "created_at", date);
     kvt_write_end(&writer);
-}
-
-void kvt_grid_request_id(const struct kvt_grid *grid, const struct kvt_run *run,
-                         const char *body_sha256, long repeat, char id[KVT_SHA256_HEX])
-{
-    char budget[KVT_NUMBER_SIZE], count[24];
-    kvt_number_format(run->budget, budget);
-    snprintf(count, sizeof count, "%ld", repeat);
-    struct kvt_sha256 hash;
-    kvt_sha256_start(&hash);
-    kvt_sha256_field(&hash, "request");
-    kvt_sha256_field(&hash, body_sha256);
-    kvt_sha256_field(&hash, run->policy);
-    kvt_sha256_field(&hash, budget);
-    kvt_sha256_field(&hash, run->unit);
-    kvt_sha256_field(&hash, count);
-    kvt_sha256_field(&hash, (char[]){run->replicate, '\0'});
-    kvt_sha256_field(&hash, grid->engine_name);
-    kvt_sha256_field(&hash, grid->salt);
-    kvt_sha256_hex(&hash, id);
 }
 
 void kvt_grid_order(const struct kvt_grid *grid, const char *entry_id, size_t *order)

@@ -61,16 +61,6 @@ int kvt_grid_open(struct kvt_grid *grid, const json_t *tree, const struct kvt_gr
                   struct kvt_error *error);
 void kvt_grid_close(struct kvt_grid *grid);
 
-/*
- * Settings travel in the stream's experiment line, so a URL in them must not hold credentials: -1
- * with code KVT_USAGE if one does.
- */
-int kvt_grid_check_secrets(const json_t *tree, struct kvt_error *error);
-
-/* The server without endpoints per budget: `option` (may be NULL), the settings, the environment;
- * or NULL. */
-const char *kvt_grid_base_url(const json_t *tree, const char *option);
-
 /* A budget outside the grid (preflight): as a run, its replicate 'p'. Release with kvt_run_free. */
 int kvt_grid_probe_run(const struct kvt_grid *grid, const json_t *tree, double budget,
                        const char *unit, struct kvt_run *run, struct kvt_error *error);
@@ -79,10 +69,6 @@ void kvt_run_free(struct kvt_run *run);
 /* The `run` record, without newline. */
 void kvt_grid_run_record(const struct kvt_grid *grid, const struct kvt_run *run, double created,
                          struct kvt_buffer *out);
-
-/* request_id, from the SHA-256 of the canonical body (http/query.h). */
-void kvt_grid_request_id(const struct kvt_grid *grid, const struct kvt_run *run,
-                         const char *body_sha256, long repeat, char id[KVT_SHA256_HEX]);
 
 /*
  * Seeded order in which one entry's requests are sent: a permutation of 0..n_runs*repeats-1, where

@@ -2,6 +2,8 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "http/difference.h"
+#include "http/identity.h"
 #include "stream/json.h"
 #include "stream/number.h"
 
@@ -14,53 +16,6 @@ enum {
     N_ASKED = 4,        /* reference, reference again, smallest budget, starved */
 };
 enum { FULL, AGAIN, SMALLEST, STARVED };
-
-/* --- which entries --- */
-
-void kvt_candidates_add(struct kvt_candidates *candidates, json_t *entry)
-{
-    struct kvt_candidate candidate = {.bin = kvt_json_integer(entry, "bin_idx", 0),
-                                      .token_len = kvt_json_integer(entry, "token_len", 0),
-                                      .entry = entry};
-    if (!candidates->longest.entry || candidate.token_len > candidates->longest.token_len) {
-        json_decref(candidates->longest.entry);
-        candidates->longest = candidate;
-        json_incref(entry);
-    }
-    for (size_t i = 0; i < candidates->n; i++)
-        if (candidates->items[i].bin == candidate.bin)
-            return;
-    kvt_grow(&candidates->items, &candidates->capacity, candidates->n, sizeof *candidates->items);
-    size_t place = candidates->n++;
-    for (; place > 0 && candidates->items[place - 1].token_len > candidate.token_len; place--)
-        candidates->items[place] = candidates->items[place - 1];
-    candidates->items[place] = candidate;
-    json_incref(entry);
-}
-
-void kvt_candidates_free(struct kvt_candidates *candidates)
-{
-    for (size_t i = 0; i < candidates->n; i++)
-        json_decref(candidates->items[i].entry);
-    json_decref(candidates->longest.entry);
-    free(candidates->items);
-    *candidates = (struct kvt_candidates){0};
-}
-
-/* Up to three, spread over length, the shortest bin's and the longest of all among them. */
-static size_t pick(const struct kvt_candidates *candidates,
-                   const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES])
-{
-    size_t n = candidates->n;
-    bool listed = n > 0 && candidates->items[n - 1].entry == candidates->longest.entry;
-    size_t all = n + (n > 0 && !listed);
-    size_t wanted = all < KVT_PREFLIGHT_ENTRIES ? all : KVT_PREFLIGHT_ENTRIES;
-    for (size_t i = 0; i < wanted; i++) {
-        size_t place = wanted == 1 ? 0 : i * (all - 1) / (wanted - 1);
-        picked[i] = place < n ? &candidates->items[place] : &candidates->longest;
-    }
-    return wanted;
-}
 
 /* --- asking --- */
 
@@ -172,54 +127,6 @@ static int wait_for_all(struct kvt_client *client, const volatile sig_atomic_t *
 
 /* --- judging --- */
 
-struct comparison {
-    size_t n;           /* entries of which both answers came */
-    size_t texts;       /* answers that differ */
-    double logprob_gap; /* largest difference of log probabilities, NAN without any */
-};
-
-static void compare(struct comparison *comparison, const struct question *a,
-                    const struct question *b)
-{
-    if (!a->ended || !b->ended || a->exchange.failure.type || b->exchange.failure.type)
-        return;
-    const struct kvt_completion *x = &a->exchange.completion, *y = &b->exchange.completion;
-    comparison->n++;
-    bool differs = false;
-    if (x->text.length != y->text.length ||
-        (x->text.length && memcmp(x->text.data, y->text.data, x->text.length) != 0) ||
-        x->reasoning.length != y->reasoning.length ||
-        (x->reasoning.length &&
-         memcmp(x->reasoning.data, y->reasoning.data, x->reasoning.length) != 0))
-        differs = true;
-    comparison->texts += differs;
-    /* Once the texts part, later tokens have other contexts: then only the first is compared. */
-    size_t n = x->n_logprobs < y->n_logprobs ? x->n_logprobs : y->n_logprobs;
-    if (differs && n > 1)
-        n = 1;
-    for (size_t i = 0; i < n; i++) {
-        double gap = fabs(x->logprobs[i] - y->logprobs[i]);
-        if (isnan(comparison->logprob_gap) || gap > comparison->logprob_gap)
-            comparison->logprob_gap = gap;
-    }
-}
-
-/*
- * Starved answers against the noise of two identical runs. Where identical runs already differ, one
- * more changed answer is no evidence: two are asked for.
- */
-static enum kvt_evidence weigh(const struct comparison *noise, const struct comparison *starved)
-{
-    if (starved->n == 0 || noise->n == 0)
-        return KVT_EVIDENCE_NONE;
-    bool texts = starved->texts >= noise->texts + (noise->texts ? 2 : 1);
-    bool logprobs = !isnan(starved->logprob_gap) && !isnan(noise->logprob_gap) &&
-                    starved->logprob_gap > 2 * noise->logprob_gap + 1e-3;
-    if (texts || logprobs)
-        return KVT_EVIDENCE_CHANGED;
-    return starved->texts == 0 ? KVT_EVIDENCE_UNCHANGED : KVT_EVIDENCE_NONE;
-}
-
 /* Mean kept share that the server reports for one column of questions; NAN without reports. */
 static double kept_share(const struct question (*asked)[N_ASKED], size_t n, size_t column,
                          const json_t *pointers)
@@ -265,24 +172,6 @@ static const char *judge(const struct question (*asked)[N_ASKED], size_t n,
 
 /* --- the finding --- */
 
-void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX])
-{
-    struct kvt_buffer text = {0};
-    static const char *const parts[] = {"kv", "engine.extra_body", "engine.endpoints",
-                                        "engine.kv_report"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        kvt_json_write(&text, kvt_json_get(tree, parts[i]));
-    struct kvt_sha256 hash;
-    kvt_sha256_start(&hash);
-    kvt_sha256_field(&hash, "preflight");
-    kvt_sha256_field(&hash, kvt_buffer_string(&text));
-    kvt_sha256_field(&hash, grid->model);
-    kvt_sha256_field(&hash, grid->engine_name);
-    kvt_sha256_field(&hash, grid->salt);
-    kvt_sha256_hex(&hash, id);
-    kvt_buffer_free(&text);
-}
-
 static const char *evidence_name(enum kvt_evidence evidence)
 {
     return evidence == KVT_EVIDENCE_CHANGED     ? "changed"
@@ -306,7 +195,7 @@ int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid 
     *preflight = (struct kvt_preflight){.applied = "unproven"};
     char id[KVT_SHA256_HEX];
     struct kvt_buffer text = {0};
-    kvt_preflight_id(grid, tree, id);
+    kvt_identity_preflight(grid, tree, id);
     int found = kvt_journal_find(journal, "preflight", id, &text, error);
     json_t *record = found == 1 ? kvt_json_parse(text.data, text.length, NULL, error) : NULL;
     if (!record) {
@@ -332,12 +221,12 @@ void kvt_preflight_free(struct kvt_preflight *preflight)
 }
 
 static int write_record(struct kvt_preflight *preflight, const struct kvt_grid *grid,
-                        const json_t *tree, const struct comparison *noise,
-                        const struct comparison *starved, double kept, struct kvt_journal *journal,
-                        double created, struct kvt_error *error)
+                        const json_t *tree, const struct kvt_difference *noise,
+                        const struct kvt_difference *starved, double kept,
+                        struct kvt_journal *journal, double created, struct kvt_error *error)
 {
     char id[KVT_SHA256_HEX], date[KVT_DATE_SIZE];
-    kvt_preflight_id(grid, tree, id);
+    kvt_identity_preflight(grid, tree, id);
     kvt_clock_date(created, date);
     struct kvt_buffer record = {0};
     struct kvt_writer writer;
@@ -368,7 +257,8 @@ static int write_record(struct kvt_preflight *preflight, const struct kvt_grid *
 }
 
 static void describe(struct kvt_preflight *preflight, const struct kvt_grid *grid,
-                     const struct comparison *noise, const struct comparison *starved, double kept)
+                     const struct kvt_difference *noise, const struct kvt_difference *starved,
+                     double kept)
 {
     struct kvt_buffer text = {0};
     kvt_buffer_printf(&text, "budget applied: %s (", preflight->applied);
@@ -389,6 +279,13 @@ static void describe(struct kvt_preflight *preflight, const struct kvt_grid *gri
     kvt_buffer_text(&text, ")");
     snprintf(preflight->text, sizeof preflight->text, "%s", kvt_buffer_string(&text));
     kvt_buffer_free(&text);
+}
+
+static void compare(struct kvt_difference *difference, const struct question *a,
+                    const struct question *b)
+{
+    if (a->ended && b->ended && !a->exchange.failure.type && !b->exchange.failure.type)
+        kvt_difference_add(difference, &a->exchange.completion, &b->exchange.completion);
 }
 
 static void free_asked(struct question (*asked)[N_ASKED], size_t n)
@@ -440,7 +337,7 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
 {
     *preflight = (struct kvt_preflight){.applied = "unproven"};
     const struct kvt_candidate *picked[KVT_PREFLIGHT_ENTRIES];
-    size_t n = pick(candidates, picked);
+    size_t n = kvt_candidates_pick(candidates, picked, KVT_PREFLIGHT_ENTRIES);
     if (n == 0)
         return kvt_fail(error, KVT_DATA, "no entries to try the budget on");
     if (!smallest_of(grid)) {
@@ -453,13 +350,13 @@ int kvt_preflight_run(struct kvt_preflight *preflight, struct kvt_client *client
     const json_t *pointers = kvt_json_get(tree, "engine.kv_report");
     int status = ask_all(asked, client, grid, tree, picked, n, stop, error);
     if (status == 0) {
-        struct comparison noise = {.logprob_gap = NAN}, starved = {.logprob_gap = NAN};
+        struct kvt_difference noise = {.logprob_gap = NAN}, starved = {.logprob_gap = NAN};
         size_t column = grid->per_request ? STARVED : SMALLEST;
         for (size_t i = 0; i < n; i++) {
             compare(&noise, &asked[i][FULL], &asked[i][AGAIN]);
             compare(&starved, &asked[i][FULL], &asked[i][column]);
         }
-        preflight->evidence = weigh(&noise, &starved);
+        preflight->evidence = kvt_difference_weigh(&noise, &starved);
         /*
          * A mild budget may leave answers as they are; only starvation must show, and only where
          * the request alone tells budgets apart: a server of one budget need not know the fields.

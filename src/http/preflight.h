@@ -8,6 +8,7 @@
 #define KVT_HTTP_PREFLIGHT_H
 
 #include "core/error.h"
+#include "http/candidates.h"
 #include "http/client.h"
 #include "http/grid.h"
 #include "http/journal.h"
@@ -20,21 +21,6 @@
 
 enum { KVT_PREFLIGHT_ENTRIES = 3 };
 
-/* Collects entries spread over length from a stream of unknown size: one per bin, and the longest.
- */
-struct kvt_candidate {
-    long long bin, token_len;
-    json_t *entry;
-};
-struct kvt_candidates {
-    struct kvt_candidate *items; /* the first of each bin, in order of length */
-    size_t n, capacity;
-    struct kvt_candidate longest; /* entry NULL: none yet; may be one of the items */
-};
-/* Takes a reference of its own where it keeps the entry. */
-void kvt_candidates_add(struct kvt_candidates *candidates, json_t *entry);
-void kvt_candidates_free(struct kvt_candidates *candidates);
-
 /* Release with kvt_preflight_free. */
 struct kvt_preflight {
     enum kvt_evidence evidence;
@@ -43,9 +29,6 @@ struct kvt_preflight {
     char *record;        /* the `preflight` record, NULL when nothing was found out */
 };
 void kvt_preflight_free(struct kvt_preflight *preflight);
-
-/* The hash of all that the finding depends on; the key of its record in the journal. */
-void kvt_preflight_id(const struct kvt_grid *grid, const json_t *tree, char id[KVT_SHA256_HEX]);
 
 /* Takes an earlier finding from the journal: 1 found, 0 not, -1 the journal cannot be read. */
 int kvt_preflight_recall(struct kvt_preflight *preflight, const struct kvt_grid *grid,

@@ -1,6 +1,7 @@
 #include "http/query.h"
 
 #include "core/memory.h"
+#include "http/identity.h"
 #include "stream/json.h"
 
 #include <stdlib.h>
@@ -140,7 +141,7 @@ int kvt_query_build(struct kvt_query *request, const struct kvt_query_settings *
     struct kvt_buffer canonical = {0};
     kvt_json_write(&canonical, body);
     hash_body(request, &canonical);
-    kvt_grid_request_id(grid, run, request->body_sha256, repeat, request->request_id);
+    kvt_identity_request(grid, run, request->body_sha256, repeat, request->request_id);
     if (settings->nonce || settings->stream) {
         if (settings->nonce)
             add_nonce(body, request->request_id);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "http/address.h"
 #include "http/proof.h"
 #include "stream/json.h"
 
@@ -24,7 +25,7 @@ static int recall_server(const struct kvt_sweep *sweep, const json_t *tree,
 {
     struct kvt_buffer record = {0};
     const char *model = getenv("MODEL_NAME");
-    bool server_named = kvt_grid_base_url(tree, named->base_url) ||
+    bool server_named = kvt_address_base(tree, named->base_url) ||
                         json_object_size(kvt_json_get(tree, "engine.endpoints")) > 0;
     bool model_named = kvt_json_text(tree, "model.name", NULL) || (model && *model);
     *run = NULL;
