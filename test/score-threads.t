@@ -88,7 +88,7 @@ for n in $counts; do
     answered=0
     for ((i = 0; i < 20; i++)); do
         head -n 1 "$scratch/rows" >&5
-        IFS= read -r -t 10 answer <&6 && [[ $answer == *'"score"'* ]] && answered=$((answered + 1))
+        IFS= read -r -t 60 answer <&6 && [[ $answer == *'"score"'* ]] && answered=$((answered + 1))
     done
     is "$n threads: each line comes out before the next one goes in" "$answered" 20
     cat <&6 5>&- >/dev/null &

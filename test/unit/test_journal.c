@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char path[64];
+static char path[4096];
 static struct kvt_error error;
 
 static void write_file(const char *text)
@@ -156,7 +156,7 @@ static void test_foreign(void)
 int main(void)
 {
     const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%.32s/kvt-journal.XXXXXX", folder ? folder : "/tmp");
+    snprintf(path, sizeof path, "%.4000s/kvt-journal.XXXXXX", folder ? folder : "/tmp");
     close(mkstemp(path));
     test_round_trip();
     test_torn();
