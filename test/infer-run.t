@@ -100,7 +100,7 @@ await together.go
 token hi
 finish stop
 END
-kvt-infer -c "$settings" -u "$mock/s/together" --concurrency=6 "$scratch/entries" >"$scratch/stream" 2>/dev/null &
+kvt-infer -c "$settings" -u "$mock/s/together" --concurrency=6 --timeout=60 "$scratch/entries" >"$scratch/stream" 2>/dev/null &
 infer_pid=$!
 eventually has_asked together 6
 sleep 0.2
@@ -144,7 +144,7 @@ for i in 1 2 3; do
     printf '%s\n' "touch b.$i" "await a.$i" 'head 200' 'token hi' 'finish stop' | script slow-b.$i
 done
 jq --arg a "$mock/s/slow-a" --arg b "$mock/s/slow-b" '.kv.budgets = [1.0, 0.5] | .engine.endpoints = {"1.0": $a, "0.5": $b}' "$settings" >"$scratch/two.json"
-entries 3 | kvt-infer -c "$scratch/two.json" >"$scratch/stream" 2>/dev/null
+entries 3 | kvt-infer -c "$scratch/two.json" --timeout=60 >"$scratch/stream" 2>/dev/null
 is 'each budget at its own endpoint' "$(asked slow-a) $(asked slow-b)" '3 3'
 is 'which its run names' "$(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//' | tr '\n' ' ')" 'a b '
 is 'endpoints are asked side by side' "$(jq -r 'select(.kind=="response") | .response.text' "$scratch/stream" | uniq -c | tr -s ' ')" ' 6 hi'
@@ -356,7 +356,7 @@ count_asked() {
 start_run() { # NAME JOURNAL [OPTION...]
     local name=$1 journal=$2
     shift 2
-    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" --concurrency=3 --journal "$journal" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+    kvt-infer -c "$scratch/grid.json" -u "$mock/s/$name" --concurrency=3 --timeout=60 --journal "$journal" "$@" "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
     infer_pid=$!
 }
 has_records() { # JOURNAL N: it holds so many responses
@@ -392,7 +392,7 @@ is 'a request that fails after SIGINT is neither asked again nor recorded' "$(as
 script stuck <<'END'
 hold 30
 END
-start_run stuck "$scratch/stuck" --timeout=60
+start_run stuck "$scratch/stuck"
 eventually has_asked stuck 3
 kill -INT "$infer_pid"
 eventually grep -q 'again to stop at once' "$scratch/messages"
@@ -555,7 +555,7 @@ jq --arg u "$mock/s/metrics" '.kv.budgets = [1.0] | .kv.replicates = 1 | .engine
 # The answer ends when the gauge has been seen twice while it was under way; the first look may have begun before.
 printf 'touch gauged.go\n' | cat - "$scripts/metrics" | script metrics.4
 printf '%s\n' 'head 200' 'await gauged.go' 'token hi' 'finish stop' | script gauged
-entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" >"$scratch/stream" 2>/dev/null
+entries 1 | kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" --timeout=60 >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'bytes by the server'"'"'s gauge: half of 1600 tokens of 128 bytes' "$(jq -c 'select(.kind=="response").telemetry.kv | [.source, .bytes, .gauge.name, .gauge.before, .gauge.peak]' "$scratch/stream")" '["gauge",102400,"vllm:kv_cache_usage_perc",0.25,0.75]'
 fails 2 'a gauge is honest for one request at a time' kvt-infer -c "$scratch/gauge.json" -u "$mock/s/gauged" --concurrency=2 "$scratch/fewer"
@@ -566,7 +566,7 @@ entries 1 | kvt-infer -c "$settings" -u "$mock/s/slow" --mem-probe='exit 3' 2>"$
 like 'and a command that measures nothing' "$(cat "$scratch/messages")" 'mem-probe: the command never ended well with a number'
 printf '%s\n' 'head 200' 'await measured.go' 'token hi' 'finish stop' | script measured
 measure="echo 100; echo 250.5 MiB; echo 30; echo >>'$scratch/measured'; [ \$(wc -l <'$scratch/measured') -lt 3 ] || : >'$scripts/measured.go'"
-entries 1 | kvt-infer -c "$settings" -u "$mock/s/measured" --mem-probe="$measure" >"$scratch/stream" 2>/dev/null
+entries 1 | kvt-infer -c "$settings" -u "$mock/s/measured" --timeout=60 --mem-probe="$measure" >"$scratch/stream" 2>/dev/null
 keep_stream
 is 'memory by a command: the largest number' "$(jq -r 'select(.kind=="response").telemetry.peak_mem_mb' "$scratch/stream")" 250.5
 probe="sleep 97.$$" # of this run alone: another suite may be at work
