@@ -147,7 +147,7 @@ jq --arg a "$mock/s/slow-a" --arg b "$mock/s/slow-b" '.kv.budgets = [1.0, 0.5] |
 entries 3 | kvt-infer -c "$scratch/two.json" --timeout=60 >"$scratch/stream" 2>/dev/null
 is 'each budget at its own endpoint' "$(asked slow-a) $(asked slow-b)" '3 3'
 is 'which its run names' "$(jq -r 'select(.kind=="run").base_url' "$scratch/stream" | sed 's/.*slow-//' | tr '\n' ' ')" 'a b '
-is 'endpoints are asked side by side' "$(jq -r 'select(.kind=="response") | .response.text' "$scratch/stream" | uniq -c | tr -s ' ')" ' 6 hi'
+is 'endpoints are asked side by side' "$(jq -r 'select(.kind=="response") | "\(.telemetry.attempts) \(.response.text)"' "$scratch/stream" | sort | uniq -c | tr -s ' ')" ' 6 1 hi'
 for first in late.1 late.4; do
     script "$first" <<'END'
 head 200
