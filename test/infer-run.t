@@ -402,9 +402,9 @@ is 'a second SIGINT ends at once' "$?" 130
 is 'without waiting for answers' "$(asked stuck) $(ended stuck)" '3 0'
 # A preflight has no answers to wait for.
 script slow-probe <<'END'
-hold 30
+hold 10
 END
-kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe --timeout=60 "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
+kvt-infer -c "$scratch/grid.json" -u "$mock/s/slow-probe" --probe --timeout=60 --max-attempts=1 "$scratch/entries" >"$scratch/stream" 2>"$scratch/messages" &
 infer_pid=$!
 eventually has_asked slow-probe 1
 kill -INT "$infer_pid"
