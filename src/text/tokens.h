@@ -22,7 +22,7 @@ struct kvt_token_slot {
 };
 
 /* A set of tokens, of which it may know too many: bits at the places that a hash gives them. */
-enum { KVT_TOKEN_SIEVE_BITS = 12 };
+enum { KVT_TOKEN_SIEVE_BITS = 11 };
 struct kvt_token_sieve {
     uint64_t words[1 << (KVT_TOKEN_SIEVE_BITS - 6)];
 };
