@@ -144,14 +144,35 @@ int kvt_string_list(struct kvt_buffer *room, const char *value, size_t length,
     return at < end && *at == ']';
 }
 
+/* Copies a text as far as whole pieces of it are plain, the last one up to its end; false if not
+ * all of it is, and for a text that is shorter than a piece. */
+static bool copy_plain(char *to, const char *text, size_t length)
+{
+    if (length < KVT_PIECE)
+        return false;
+    const size_t last = length - KVT_PIECE; /* a piece that overlaps the one before */
+    for (size_t at = 0; at < last; at += KVT_PIECE) {
+        if (odd_bytes(text + at))
+            return false;
+        kvt_piece_store(to + at, kvt_piece_load(text + at));
+    }
+    kvt_piece_store(to + last, kvt_piece_load(text + last));
+    return !odd_bytes(text + last);
+}
+
 void kvt_string_write(struct kvt_buffer *out, const char *text, size_t length)
 {
-    if (plain_run(text, text + length) < length) {
-        kvt_json_write_string(out, text, length);
-        return;
-    }
     kvt_buffer_reserve(out, length + 2);
-    kvt_buffer_byte(out, '"');
-    kvt_buffer_append(out, text, length);
-    kvt_buffer_byte(out, '"');
+    char *start = out->data + out->length;
+    if (!copy_plain(start + 1, text, length)) {
+        if (plain_run(text, text + length) < length) {
+            kvt_json_write_string(out, text, length);
+            return;
+        }
+        if (length)
+            memcpy(start + 1, text, length);
+    }
+    start[0] = start[length + 1] = '"';
+    start[length + 2] = '\0';
+    out->length += length + 2;
 }
