@@ -125,6 +125,17 @@ static void test_scan_blocks(void)
         refused &= !kvt_scan_find(line, (size_t)length, "last", &member);
     }
     ok(found, "a member after a nested one, at every place of a block");
+    found = 1; /* no bracket is near the escape, and the quote that it escapes begins a block */
+    for (int shift = 0; shift < 2 * KVT_BLOCK; shift++) {
+        char text[600];
+        struct kvt_member member;
+        int length =
+            snprintf(text, sizeof text, "{\"n\":{\"t\":\"%*s\\\" and more, %*s}\"},\"last\":%d}",
+                     shift, "", 3 * KVT_BLOCK, "", shift);
+        found &= kvt_scan_find(text, (size_t)length, "last", &member) &&
+                 strtol(member.value, NULL, 10) == shift;
+    }
+    ok(found, "and behind an escaped quote at every place of a block");
     ok(refused, "an array that stays open, at every place of a block");
     /* A string of several blocks: its end, behind every number of backslashes. */
     found = 1;

@@ -118,8 +118,35 @@ static void test_list(void)
     ok(list("[\"\\x\"]", &n) == -1, "a bad text is an error");
 }
 
+/* Plain texts of all lengths, and with something at every place that is written otherwise. */
+static void test_write(void)
+{
+    static const char odd[] = "\"\\\x01\x1f\x7f\xff";
+    struct kvt_buffer plainly = {0}, fast = {0};
+    int different = 0;
+    for (size_t length = 0; length < 50; length++)
+        for (size_t place = 0; place <= length; place++)
+            for (size_t i = 0; i < sizeof odd - 1; i++) {
+                char text[50];
+                for (size_t k = 0; k < length; k++)
+                    text[k] = (char)(' ' + 3 + k);
+                text[2] = ' ';
+                if (place < length)
+                    text[place] = odd[i];
+                kvt_buffer_clear(&plainly);
+                kvt_buffer_clear(&fast);
+                kvt_json_write_string(&plainly, text, length);
+                kvt_string_write(&fast, text, length);
+                different += strcmp(plainly.data, fast.data) != 0 || plainly.length != fast.length;
+            }
+    kvt_buffer_free(&plainly);
+    kvt_buffer_free(&fast);
+    is_int(different, 0, "written as the JSON writer does, whatever stands where");
+}
+
 int main(void)
 {
+    test_write();
     test_kinds();
     test_random();
     test_list();
