@@ -4,10 +4,9 @@
 #include "core/memory.h"
 #include "http/attempt.h"
 #include "http/loading.h"
-#include "stream/json.h"
+#include "http/refusal.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,53 +34,6 @@ struct kvt_client {
     bool fatal;
     struct kvt_error error;
 };
-
-static int check_least(const json_t *tree, const char *path, double least, struct kvt_error *error)
-{
-    double value = kvt_json_number(tree, path, least);
-    if (value >= least)
-        return 0;
-    return kvt_fail(error, KVT_USAGE, "%s is %g; it must be at least %g", path, value, least);
-}
-
-int kvt_client_read_options(struct kvt_client_options *options, const json_t *tree,
-                            struct kvt_error *error)
-{
-    static const struct {
-        const char *path;
-        double least;
-    } bounds[] = {{"engine.request.max_attempts", 1},
-                  {"engine.request.timeout_s", 0.001},
-                  {"engine.request.deadline_s", 0.001},
-                  {"engine.request.backoff_s", 0},
-                  {"engine.request.backoff_max_s", 0},
-                  {"engine.request.load_wait_s", 0},
-                  {"engine.concurrency", 1},
-                  {"engine.rpm", 0}};
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
-        if (check_least(tree, bounds[i].path, bounds[i].least, error) != 0)
-            return -1;
-    const char *variable = kvt_json_text(tree, "engine.api_key_env", "OPENAI_API_KEY");
-    const char *key = *variable ? getenv(variable) : NULL;
-    if (key && key[strcspn(key, "\r\n")])
-        return kvt_fail(error, KVT_USAGE,
-                        "the key in the environment's %s (engine.api_key_env) holds a line end",
-                        variable);
-    *options = (struct kvt_client_options){
-        .retry = {.max_attempts = (int)kvt_json_integer(tree, "engine.request.max_attempts", 5),
-                  .timeout_s = kvt_json_number(tree, "engine.request.timeout_s", 120),
-                  .deadline_s = kvt_json_number(tree, "engine.request.deadline_s", 600),
-                  .backoff_s = kvt_json_number(tree, "engine.request.backoff_s", 0.5),
-                  .backoff_max_s = kvt_json_number(tree, "engine.request.backoff_max_s", 30),
-                  .seed = (uint64_t)kvt_json_integer(tree, "seed", 1)},
-        .load_wait_s = kvt_json_number(tree, "engine.request.load_wait_s", 600),
-        .concurrency = (size_t)kvt_json_integer(tree, "engine.concurrency", 1),
-        .rpm = kvt_json_number(tree, "engine.rpm", 0),
-        .api_key = key && *key ? key : NULL,
-        .api_key_env = variable,
-    };
-    return 0;
-}
 
 struct kvt_client *kvt_client_open(const struct kvt_client_options *options,
                                    const struct kvt_url *endpoints, size_t n_endpoints,
@@ -216,82 +168,26 @@ static void send_now(struct kvt_client *client, struct kvt_exchange *exchange, d
     kvt_pool_start(client->pool, &exchange->transfer);
 }
 
-/* --- when the whole stage must stop --- */
-
-static void stop(struct kvt_client *client, const char *format, ...) KVT_PRINTF(2, 3);
-
-static void stop(struct kvt_client *client, const char *format, ...)
-{
-    if (client->fatal)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    client->fatal = true;
-    client->error.code = KVT_SYSTEM;
-    vsnprintf(client->error.text, sizeof client->error.text, format, arguments);
-    va_end(arguments);
-}
-
-/* A refusal of the first request: every other one would meet it too. */
-static void judge_refusal(struct kvt_client *client, const char *where,
-                          const struct kvt_failure *failure)
-{
-    if (failure->status == 401 || failure->status == 403)
-        stop(client,
-             "%s refuses the key: %s. Put the right one into the environment variable %s "
-             "(engine.api_key_env)",
-             where, failure->message, client->options.api_key_env);
-    else if (failure->status == 404)
-        stop(client,
-             "%s has no such path or model: %s. Check the base URL (its path is kept; /v1 is added "
-             "only when it has none) and the model (model.name, MODEL_NAME)",
-             where, failure->message);
-    else if (failure->status >= 300 && failure->status < 400)
-        stop(client,
-             "%s redirects elsewhere (%s). Redirects are not followed: name the final address",
-             where, failure->message);
-}
+/* --- between attempts --- */
 
 /* True when the failure concerns every request alike, so that asking on would only collect
- * failures. */
+ * failures. `last`: the request is not asked again. */
 static bool stops_stage(struct kvt_client *client, const struct kvt_exchange *exchange, bool last)
 {
     const struct endpoint *endpoint = &client->endpoints[exchange->endpoint];
-    const struct kvt_failure *failure = &exchange->failure;
-    const char *where = endpoint->url->base;
     if (client->options.lenient || client->held)
         return false;
-    if (failure->unreachable && (last || !endpoint->alive))
-        stop(
-            client,
-            "%s cannot be reached: %s. Start the server, or name another with --base-url; the same "
-            "command then goes on from its journal",
-            where, failure->message);
-    else if (failure->loading && last && client->options.load_wait_s > 0)
-        stop(client,
-             "%s is still loading its model after %g s (engine.request.load_wait_s). Once it "
-             "answers, the same command goes on from its journal",
-             where, client->options.load_wait_s);
-    else if (exchange->transfer.verify_failed)
-        stop(client, "%s: the certificate is not trusted: %s. Name its authority with --cacert",
-             where, failure->message);
-    else if (failure->field[0])
-        stop(client,
-             "%s rejects %s: %s. If it takes no budget per request, start one server per budget, "
-             "name "
-             "them in engine.endpoints and empty engine.extra_body",
-             where, failure->field, failure->message);
-    else if (failure->spent)
-        stop(client,
-             "%s: the account's credit is spent: %s. Once there is some again, the same command "
-             "goes on from its journal",
-             where, failure->message);
-    else if (!endpoint->answered || failure->status == 401) /* a key may run out on the way */
-        judge_refusal(client, where, failure);
+    struct kvt_refusal refusal = {.where = endpoint->url->base,
+                                  .failure = &exchange->failure,
+                                  .options = &client->options,
+                                  .alive = endpoint->alive,
+                                  .answered = endpoint->answered,
+                                  .last = last,
+                                  .verify_failed = exchange->transfer.verify_failed};
+    if (!client->fatal)
+        client->fatal = kvt_refusal_of_all(&refusal, &client->error);
     return client->fatal;
 }
-
-/* --- between attempts --- */
 
 static void finish_exchange(struct kvt_client *client, struct kvt_exchange *exchange)
 {

@@ -15,22 +15,6 @@ void kvt_progress_open(struct kvt_progress *progress)
         (struct kvt_progress){.on = isatty(STDERR_FILENO) != 0, .start = kvt_clock_monotonic()};
 }
 
-void kvt_tally_failures(const struct kvt_tally *tally, struct kvt_buffer *out)
-{
-    const struct {
-        size_t n;
-        const char *name;
-    } counts[] = {{tally->timeout, KVT_TIMEOUT},
-                  {tally->rate_limited, KVT_RATE_LIMITED},
-                  {tally->engine_error, KVT_ENGINE_ERROR},
-                  {tally->stream_cut, KVT_STREAM_CUT},
-                  {tally->overflow, KVT_CONTEXT_OVERFLOW}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (counts[i].n)
-            kvt_buffer_printf(out, "%s%zu %s", out->length ? ", " : "", counts[i].n,
-                              counts[i].name);
-}
-
 static void add_runs(struct kvt_buffer *out, const struct kvt_grid *grid,
                      const struct kvt_tally *tally, size_t entries)
 {

@@ -3,7 +3,7 @@
 #define KVT_HTTP_PROGRESS_H
 
 #include "http/grid.h"
-#include "http/window.h"
+#include "http/tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,5 @@ void kvt_progress_show(struct kvt_progress *progress, const struct kvt_grid *gri
 /* The last line: what was asked, replayed, failed, flagged. */
 void kvt_progress_summary(struct kvt_progress *progress, const struct kvt_grid *grid,
                           const struct kvt_tally *tally, size_t entries);
-/* "12 ENGINE_ERROR, 3 TIMEOUT", or "" without failures. */
-void kvt_tally_failures(const struct kvt_tally *tally, struct kvt_buffer *out);
 
 #endif

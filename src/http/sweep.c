@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "http/address.h"
 #include "http/proof.h"
+#include "http/warm_up.h"
 #include "stream/json.h"
 
 #include <math.h>
@@ -212,8 +213,8 @@ int kvt_sweep_preflight(struct kvt_sweep *sweep, const struct kvt_candidates *ca
 
 int kvt_sweep_begin(struct kvt_sweep *sweep, const struct kvt_line *line, struct kvt_error *error)
 {
-    if (kvt_window_warm_up(&sweep->window, line, kvt_json_integer(sweep->tree, "engine.warmup", 0),
-                           sweep->stop, error) != 0)
+    if (kvt_warm_up(sweep->client, &sweep->grid, &sweep->window.request, line,
+                    kvt_json_integer(sweep->tree, "engine.warmup", 0), sweep->stop, error) != 0)
         return -1;
     return kvt_window_runs(&sweep->window, sweep->preflight.record, error);
 }

@@ -2,7 +2,6 @@
 
 #include "core/memory.h"
 #include "stream/json.h"
-#include "stream/scan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,9 +42,7 @@ struct kvt_item {
 
 void kvt_window_open(struct kvt_window *window)
 {
-    size_t n = window->grid->n_runs;
-    window->tally.run_done = kvt_alloc_zero(n, sizeof *window->tally.run_done);
-    window->tally.run_failed = kvt_alloc_zero(n, sizeof *window->tally.run_failed);
+    kvt_tally_open(&window->tally, window->grid->n_runs);
 }
 
 static void append(struct kvt_window *window, struct kvt_item *item)
@@ -102,46 +99,6 @@ int kvt_window_runs(struct kvt_window *window, const char *preflight, struct kvt
 
 /* --- an answer came --- */
 
-static void count_failure(struct kvt_tally *tally, const char *type)
-{
-    if (strcmp(type, KVT_TIMEOUT) == 0)
-        tally->timeout++;
-    else if (strcmp(type, KVT_RATE_LIMITED) == 0)
-        tally->rate_limited++;
-    else if (strcmp(type, KVT_STREAM_CUT) == 0)
-        tally->stream_cut++;
-    else if (strcmp(type, KVT_CONTEXT_OVERFLOW) == 0)
-        tally->overflow++;
-    else
-        tally->engine_error++;
-    tally->failed++;
-}
-
-/* What a finished record adds to the tally, whether asked now or taken from the journal. */
-static void count_record(struct kvt_window *window, const struct kvt_slot *slot)
-{
-    struct kvt_tally *tally = &window->tally;
-    struct kvt_member error, type, telemetry, flags, kv, applied;
-    const struct kvt_buffer *record = &slot->record;
-    tally->run_done[slot->run_index]++;
-    if (kvt_scan_find(record->data, record->length, "error", &error) && error.value[0] == '{' &&
-        kvt_scan_find(error.value, error.value_length, "type", &type) && type.value_length > 2) {
-        char *text = kvt_strndup(type.value + 1, type.value_length - 2);
-        count_failure(tally, text);
-        free(text);
-        tally->run_failed[slot->run_index]++;
-    }
-    if (!kvt_scan_find(record->data, record->length, "telemetry", &telemetry))
-        return;
-    if (kvt_scan_find(telemetry.value, telemetry.value_length, "flags", &flags) &&
-        flags.value_length > 2)
-        tally->flagged++;
-    if (kvt_scan_find(telemetry.value, telemetry.value_length, "kv", &kv) &&
-        kvt_scan_find(kv.value, kv.value_length, "applied", &applied) &&
-        strncmp(applied.value, "\"contradicted\"", 14) == 0)
-        tally->contradicted++;
-}
-
 /* Writes the record, once all that it tells of is known. */
 static void complete(struct kvt_slot *slot)
 {
@@ -156,7 +113,7 @@ static void complete(struct kvt_slot *slot)
     slot->ready = true;
     window->unsynced = true;
     window->tally.asked++;
-    count_record(window, slot);
+    kvt_tally_record(&window->tally, slot->run_index, &slot->record);
     kvt_exchange_free(exchange); /* the body and the answer are no longer needed */
     *exchange = (struct kvt_exchange){0};
 }
@@ -225,7 +182,7 @@ static int replay(struct kvt_window *window, struct kvt_slot *slot, struct kvt_b
                         window->journal->path, id);
     slot->ready = true;
     window->tally.replayed++;
-    count_record(window, slot);
+    kvt_tally_record(&window->tally, slot->run_index, &slot->record);
     kvt_exchange_free(&slot->exchange);
     return 1;
 }
@@ -350,39 +307,6 @@ int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
     return -1;
 }
 
-/* --- warm-up --- */
-
-static void ignore_answer(struct kvt_exchange *exchange, void *context)
-{
-    (void)exchange, (void)context;
-}
-
-int kvt_window_warm_up(struct kvt_window *window, const struct kvt_line *line, long long n,
-                       const volatile sig_atomic_t *stop, struct kvt_error *error)
-{
-    struct kvt_error bad; /* a bad entry is reported where it is queued */
-    json_t *entry =
-        window->client && n > 0 ? kvt_json_parse(line->data, line->length, NULL, &bad) : NULL;
-    struct kvt_query_settings settings = window->request;
-    settings.nonce = true;
-    int status = 0;
-    for (long long i = 0; entry && i < n && status == 0 && !(stop && *stop); i++) {
-        const struct kvt_run *run = &window->grid->runs[(size_t)i % window->grid->n_runs];
-        struct kvt_exchange exchange = {.endpoint = run->endpoint, .done = ignore_answer};
-        /* Repeats count down from -1, so that no warm-up shares its nonce with a real request. */
-        if (kvt_query_build(&exchange.request, &settings, window->grid, run, entry, (long)(-1 - i),
-                            NULL, &bad) != 0)
-            break;
-        kvt_client_submit(window->client, &exchange);
-        while (status == 0 && kvt_client_pending(window->client) > 0)
-            status = kvt_client_step(window->client, 0.2, -1, error);
-        if (status == 0) /* else the client still holds it, and the process is about to end */
-            kvt_exchange_free(&exchange);
-    }
-    json_decref(entry);
-    return status;
-}
-
 bool kvt_window_full(const struct kvt_window *window)
 {
     return window->n_entries >= window->capacity;
@@ -473,7 +397,6 @@ void kvt_window_close(struct kvt_window *window)
         window->first = item->next;
         free_item(item);
     }
-    free(window->tally.run_done);
-    free(window->tally.run_failed);
+    kvt_tally_close(&window->tally);
     window->first = window->last = NULL;
 }

@@ -12,22 +12,14 @@
 #include "http/journal.h"
 #include "http/record.h"
 #include "http/query.h"
+#include "http/tally.h"
 #include "stream/stage.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct kvt_item; /* one input line and what it becomes */
 struct kvt_slot; /* one request of an entry */
-
-/* What was done so far; `run` counters have one place per run of the grid. */
-struct kvt_tally {
-    size_t *run_done, *run_failed;
-    size_t asked, replayed, failed, missing, flagged;
-    size_t timeout, rate_limited, engine_error, stream_cut, overflow;
-    size_t contradicted;
-};
 
 struct kvt_window {
     /* set by the program; all borrowed */
@@ -55,13 +47,6 @@ void kvt_window_open(struct kvt_window *window);
 void kvt_window_line(struct kvt_window *window, const struct kvt_line *line);
 /* Queues the run records of the grid, after the preflight record (NULL: none). */
 int kvt_window_runs(struct kvt_window *window, const char *preflight, struct kvt_error *error);
-/*
- * Asks the entry's requests `n` times in all before anything is measured, and records nothing. Each
- * has a nonce, so that no prefix cache is filled. -1 when the stage cannot go on; `stop` (may be
- * NULL) is looked at between answers.
- */
-int kvt_window_warm_up(struct kvt_window *window, const struct kvt_line *line, long long n,
-                       const volatile sig_atomic_t *stop, struct kvt_error *error);
 /*
  * Queues an entry: what the journal holds is taken from it, the rest is submitted. -1 with code
  * KVT_DATA when the line is bad (nothing was queued), with another code when the stage cannot go
