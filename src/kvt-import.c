@@ -186,6 +186,12 @@ static struct kvt_import_run describe(const struct kvt_hints *hints, const char 
     if (!(run.budget > 0) || isinf(run.budget))
         kvt_die(KVT_USAGE, "--%sbudget: %g is not a budget", isnan(budget_option) ? "unnamed-" : "",
                 run.budget);
+    if (full && run.budget < 1)
+        kvt_die(
+            KVT_USAGE,
+            "%s: the policy %s keeps the whole cache, which is a budget of 1 and not %g; name the "
+            "one that kept less with --policy, or give --unnamed-budget for the files beside it",
+            path, run.policy, run.budget);
     run.unit = run.budget <= 1 ? "fraction" : "tokens";
     if (named)
         run.unit = hints->unit;

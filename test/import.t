@@ -195,6 +195,8 @@ is "lm-eval: the same" "$(means -f lm-eval lm-eval/h2o-0.2/*.jsonl)" "$expected"
 is "kvcache-factory: the same" "$(means -f kvcache-factory -b 0.2 kvcache-factory/recall_-1/recall/H2O.json)" "$expected"
 fails 2 "its -1 is a share that no name tells" kvt-import -f kvcache-factory kvcache-factory/recall_-1/recall/{FullKV,H2O}.json
 like "which is said, with the remedy" "$(cat "$scratch/.err")" 'H2O.json: its capacity of -1 is a share of the prompt that no name tells; give --budget, or --unnamed-budget'
+fails 2 "a full cache that is said to keep a part" kvt-import -f longbench -p full -b 0.2 "$scratch/narrativeqa.jsonl"
+like "is no reference" "$(cat "$scratch/.err")" 'narrativeqa.jsonl: the policy full keeps the whole cache, which is a budget of 1 and not 0.2; name the one that kept less with --policy'
 is "--unnamed-budget: what names tell stays, and a full cache is full" \
     "$(kvt-import -f kvcache-factory --unnamed-budget=0.2 kvcache-factory/recall_-1/recall/{FullKV,H2O}.json "$root/test/golden/import/tiny-model_64/hotpotqa/SnapKV.json" 2>/dev/null |
     jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.reference]' | paste -sd' ')" \
