@@ -37,13 +37,6 @@ void kvt_buffer_printf(struct kvt_buffer *buffer, const char *format, ...)
     buffer->length += (size_t)length;
 }
 
-void kvt_buffer_clear(struct kvt_buffer *buffer)
-{
-    buffer->length = 0;
-    if (buffer->data)
-        buffer->data[0] = '\0';
-}
-
 void kvt_buffer_drop(struct kvt_buffer *buffer, size_t length)
 {
     if (length >= buffer->length) {

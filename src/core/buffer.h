@@ -24,6 +24,14 @@ static inline void kvt_buffer_reserve(struct kvt_buffer *buffer, size_t extra)
         kvt_buffer_grow(buffer, extra);
 }
 
+/* Length 0, memory kept. */
+static inline void kvt_buffer_clear(struct kvt_buffer *buffer)
+{
+    buffer->length = 0;
+    if (buffer->data)
+        buffer->data[0] = '\0';
+}
+
 static inline void kvt_buffer_append(struct kvt_buffer *buffer, const void *data, size_t length)
 {
     kvt_buffer_reserve(buffer, length);
@@ -49,7 +57,6 @@ void kvt_buffer_printf(struct kvt_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
-void kvt_buffer_clear(struct kvt_buffer *buffer);               /* length 0, memory kept */
 void kvt_buffer_drop(struct kvt_buffer *buffer, size_t length); /* removes the first bytes */
 const char *kvt_buffer_string(struct kvt_buffer *buffer);       /* never NULL */
 char *kvt_buffer_take(struct kvt_buffer *buffer);               /* caller owns; buffer is empty */

@@ -111,10 +111,8 @@ char *kvt_asprintf(const char *format, ...)
     return text;
 }
 
-void kvt_grow(void *array_pointer, size_t *capacity, size_t count, size_t size)
+void kvt_grow_more(void *array_pointer, size_t *capacity, size_t count, size_t size)
 {
-    if (count < *capacity)
-        return;
     size_t wanted = *capacity ? *capacity : 8;
     while (wanted <= count)
         wanted = product_or_die(wanted, 2);

@@ -39,6 +39,15 @@ bool kvt_size_mul(size_t a, size_t b, size_t *product);
  *     kvt_grow(&items, &capacity, count, sizeof *items);
  *     items[count++] = x;
  */
-void kvt_grow(void *array_pointer, size_t *capacity, size_t count, size_t size);
+static inline void kvt_grow(void *array_pointer, size_t *capacity, size_t count, size_t size);
+
+/* Of kvt_grow: count == *capacity or more. */
+void kvt_grow_more(void *array_pointer, size_t *capacity, size_t count, size_t size);
+
+static inline void kvt_grow(void *array_pointer, size_t *capacity, size_t count, size_t size)
+{
+    if (count >= *capacity)
+        kvt_grow_more(array_pointer, capacity, count, size);
+}
 
 #endif

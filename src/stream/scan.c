@@ -161,8 +161,6 @@ static const bool ends_scalar[256] = {
 const char *kvt_scan_scalar(const char *at, const char *end)
 {
     const char *start = at;
-    if (end - at > 4 && memcmp(at, "null", 4) == 0) /* every second scalar of a record */
-        at += 4;
     while (at < end && !ends_scalar[(unsigned char)*at])
         at++;
     return at > start ? at : NULL;

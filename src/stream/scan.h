@@ -143,6 +143,8 @@ static inline bool kvt_scan_skip(struct kvt_scan *scan, struct kvt_member *membe
     const char *value = member->value, *after = NULL;
     if (*value == '"')
         after = kvt_scan_short_string(value, scan->end);
+    else if (scan->end - value > 5 && memcmp(value, "null,", 5) == 0)
+        after = value + 4; /* every second scalar of a record */
     else if (*value != '{' && *value != '[')
         after = kvt_scan_scalar(value, scan->end);
     if (!after && !(after = kvt_scan_value(value, scan->end)))
