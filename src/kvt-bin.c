@@ -21,7 +21,6 @@
 #include "dataset/prompt.h"
 #include "dataset/publish.h"
 #include "dataset/select.h"
-#include "stream/scan.h"
 #include "stream/stage.h"
 #include "token/gguf.h"
 
@@ -152,14 +151,6 @@ static void run_count(const struct kvt_arguments *arguments)
     kvt_settings_close(&settings);
 }
 
-static bool is_own_meta(const struct kvt_line *line)
-{
-    struct kvt_member member;
-    return strcmp(line->kind, "meta") == 0 &&
-           kvt_scan_find(line->data, line->length, "stage", &member) && member.value_length == 9 &&
-           memcmp(member.value, "\"kvt-bin\"", 9) == 0;
-}
-
 static void keep_passing(struct program *program, const struct kvt_line *line)
 {
     kvt_grow(&program->passing, &program->passing_capacity, program->n_passing,
@@ -193,7 +184,8 @@ static void read_input(struct program *program)
     kvt_sha256_start(&program->source_hash);
     while (kvt_stage_next(&program->stage, &line)) {
         bool made_here = strcmp(line.kind, "dataset") == 0 || strcmp(line.kind, "bin") == 0 ||
-                         strcmp(line.kind, "entry") == 0 || is_own_meta(&line);
+                         strcmp(line.kind, "entry") == 0 ||
+                         kvt_stage_own_meta(&program->stage, &line);
         if (made_here)
             continue;
         if (strcmp(line.kind, "experiment") == 0) {

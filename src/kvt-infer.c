@@ -333,14 +333,6 @@ static void check_manifest(struct infer *infer, const struct kvt_line *line)
     kvt_die(KVT_DATA, "%s:%zu: %s", line->source, line->number, error.text);
 }
 
-static bool own_meta(const struct kvt_line *line)
-{
-    struct kvt_member stage;
-    return strcmp(line->kind, "meta") == 0 &&
-           kvt_scan_find(line->data, line->length, "stage", &stage) && stage.value_length == 11 &&
-           memcmp(stage.value, "\"kvt-infer\"", 11) == 0;
-}
-
 static void take_line(struct infer *infer, const struct kvt_line *line)
 {
     note_bin(infer, line);
@@ -351,7 +343,7 @@ static void take_line(struct infer *infer, const struct kvt_line *line)
     else if (strcmp(line->kind, "experiment") == 0)
         take_experiment(infer, line);
     else if (preflight_only || strcmp(line->kind, "run") == 0 ||
-             strcmp(line->kind, "response") == 0 || own_meta(line))
+             strcmp(line->kind, "response") == 0 || kvt_stage_own_meta(&infer->stage, line))
         return;
     else if (infer->sweep.open)
         kvt_window_line(&infer->sweep.window, line);

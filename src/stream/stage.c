@@ -135,7 +135,7 @@ int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
     }
 }
 
-static bool own_meta(const struct kvt_stage *stage, const struct kvt_line *line)
+bool kvt_stage_own_meta(const struct kvt_stage *stage, const struct kvt_line *line)
 {
     struct kvt_member member;
     if (strcmp(line->kind, "meta") != 0 ||
@@ -158,7 +158,7 @@ const struct kvt_route *kvt_stage_route(const struct kvt_stage *stage,
                                         const struct kvt_route *routes, const struct kvt_line *line)
 {
     static const struct kvt_route copied = {"", copy, false}, dropped = {"", NULL, false};
-    if (own_meta(stage, line))
+    if (kvt_stage_own_meta(stage, line))
         return &dropped;
     for (; routes->kind; routes++)
         if (strcmp(routes->kind, line->kind) == 0)

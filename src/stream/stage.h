@@ -117,6 +117,9 @@ void kvt_stage_run_threads(struct kvt_stage *stage, const struct kvt_route *rout
                            void *const *contexts, size_t n_threads);
 /* Reads one line and finds its kind; skips and reports bad ones. 1, or 0 at the end of input. */
 int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line);
+/* Whether the line is a meta record of this stage, from an earlier run: a new one takes its place.
+ */
+bool kvt_stage_own_meta(const struct kvt_stage *stage, const struct kvt_line *line);
 /* Writes one record (no newline in it) and the newline. `kind` is for the counts. */
 void kvt_stage_emit(struct kvt_stage *stage, const char *kind, const char *data, size_t length);
 /* The same for a record that stands in pieces, one after the other. */
