@@ -119,6 +119,32 @@ static void test_model(const struct kvt_rules *rules)
     is_text(JUDGE("recall", " not stated", "x", "length"), "TRUNCATED", "in the table's order");
 }
 
+/* What stands in memory behind a normalised text is no part of it. */
+static void test_end_of_norm(const struct kvt_rules *rules)
+{
+    static const char memory[200] = "so\0x unanswerable and more";
+    struct kvt_numbers numbers = {0};
+    struct kvt_buffer norm = {0};
+    struct kvt_failure failure = {0};
+    struct kvt_error error;
+    struct kvt_span golds[] = {span("x")};
+    struct kvt_answer answer = {.declared = &kvt_rules_find(rules, "qasper")->declared,
+                                .text = span("So"),
+                                .span = span("So"),
+                                .span_norm = {memory, 2},
+                                .golds = golds,
+                                .n_golds = 1,
+                                .matcher = kvt_matcher_make(),
+                                .numbers = &numbers,
+                                .norm = &norm};
+    is_int(kvt_failure_model(&answer, &failure, &error), 0, "words behind a text are not its own");
+    answer.span_norm = (struct kvt_span){memory + 5, 12};
+    is_int(kvt_failure_model(&answer, &failure, &error), 1, "and where they are, it abstains");
+    kvt_matcher_free(answer.matcher);
+    kvt_buffer_free(&norm);
+    free(numbers.data);
+}
+
 static void test_spans(const struct kvt_rules *rules)
 {
     is_text(JUDGE("lcc", "x = 1\n" LOOP, "x", NULL), "none", "code: a loop after the scored line");
@@ -284,6 +310,7 @@ int main(void)
     test_infrastructure(rules);
     test_model(rules);
     test_spans(rules);
+    test_end_of_norm(rules);
     test_loop();
     test_openings();
     test_settings();
