@@ -186,7 +186,8 @@ endif
 # Generated tables are as their generator wrote them.
 C_FILES = $(filter-out %_table.c %_table.h,$(shell git ls-files '*.c' '*.h'))
 SHELL_FILES = $(shell git ls-files scripts .ci test/lib.sh | xargs grep -lE '^\#!/bin/(ba)?sh')
-lint: ## clang-format, cppcheck, shellcheck, man pages, both compilers with -Werror
+lint: ## no large files, clang-format, cppcheck, shellcheck, man pages, both compilers with -Werror
+	@git ls-files -z | xargs -0 stat -c '%s %n' | awk '$$1 > 2000000 { print "lint: more than 2 MB in the tree:", $$2; bad = 1 } END { exit bad }'
 	clang-format --dry-run --Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability --library=scripts/cppcheck.cfg -Isrc src
 	shellcheck --severity=warning $(SHELL_FILES)
