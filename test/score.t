@@ -40,6 +40,15 @@ like "names the nearest" "$(cat "$scratch/.err")" 'did you mean "qa_f1"'
 printf '{"scoring":{"more_refusal_patterns":["no (way"]}}' >"$scratch/bad.json"
 fails 2 "a bad pattern" kvt-score -c "$scratch/bad.json" "$rows"
 like "is named with its offset" "$(cat "$scratch/.err")" 'scoring.more_refusal_patterns: .*at offset 7'
+for said in '"metric":3' '"first_line":"yes"' '"answers_end":1' '"abstentions":"n/a"' '"abstentions":["a",3]' '"format":["a"]'; do
+    printf '{"scoring":{"tasks":{"odd":{%s}}}}' "$said" >"$scratch/bad.json"
+    fails 2 "a task that says $said" kvt-score -c "$scratch/bad.json" "$rows"
+    like "is named with the type it must have" "$(cat "$scratch/.err")" "scoring.tasks.odd.$(cut -d'"' -f2 <<<"$said") must be (a|an|true) .* or null"
+done
+printf '{"scoring":{"tasks":{"odd":"em"}}}' >"$scratch/bad.json"
+fails 2 "a task that is no object" kvt-score -c "$scratch/bad.json" "$rows"
+printf '{"scoring":{"tasks":{"recall":{"metric":null,"format":null}}}}' >"$scratch/bad.json"
+is "null leaves it to the built-in task" "$(row '"recall"' | kvt-score --no-meta -c "$scratch/bad.json" | jq -r .score.metric)" em
 printf '{"scoring":{"more_refusal_patterns":["(?i)no idea"]}}' >"$scratch/more.json"
 is "a further refusal pattern" \
     "$(row | sed 's/a b c d/No idea/' | kvt-score --no-meta -c "$scratch/more.json" | jq -r .failure.failure_type)" REFUSAL

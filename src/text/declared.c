@@ -4,6 +4,7 @@
 #include "core/option.h"
 #include "text/normalize.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,25 +55,66 @@ static int metric_of(const char *name, const char *backend, const char *key,
                     name, nearest);
 }
 
-/* Lays what a task of scoring.tasks says over the built-in task of that name. */
-static int read_named(struct entry *entry, const char *name, const json_t *said,
-                      struct kvt_error *error)
+static bool is_text(const json_t *value)
 {
-    static const char *const known[] = {"metric", "first_line", "answers_end", "abstentions",
-                                        "format"};
+    return json_is_string(value);
+}
+
+static bool is_bool(const json_t *value)
+{
+    return json_is_boolean(value);
+}
+
+static bool is_texts(const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_string(json_array_get(value, i)))
+            return false;
+    return json_is_array(value);
+}
+
+/* What a task of scoring.tasks can say; null leaves it to the built-in task. */
+static const struct {
+    const char *key;
+    bool (*has_type)(const json_t *value);
+    const char *type;
+} task_keys[] = {
+    {"metric", is_text, "a string"},           {"first_line", is_bool, "true or false"},
+    {"answers_end", is_bool, "true or false"}, {"abstentions", is_texts, "an array of strings"},
+    {"format", is_text, "a string"},
+};
+
+/* Whether the task says only what is known, each in its type. */
+static int check_named(const char *name, const json_t *said, struct kvt_error *error)
+{
+    enum { KEYS = sizeof task_keys / sizeof *task_keys };
     const char *key;
     json_t *value;
+    if (!json_is_object(said))
+        return kvt_fail(error, KVT_USAGE, "scoring.tasks.%s must be an object", name);
     json_object_foreach((json_t *)(uintptr_t)said, key, value)
     {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            found = found || strcmp(known[i], key) == 0;
-        if (!found)
+        size_t i = 0;
+        while (i < KEYS && strcmp(task_keys[i].key, key) != 0)
+            i++;
+        if (i == KEYS)
             return kvt_fail(error, KVT_USAGE,
                             "scoring.tasks.%s.%s: a task says metric, first_line, answers_end, "
                             "abstentions, format",
                             name, key);
+        if (!json_is_null(value) && !task_keys[i].has_type(value))
+            return kvt_fail(error, KVT_USAGE, "scoring.tasks.%s.%s must be %s or null", name, key,
+                            task_keys[i].type);
     }
+    return 0;
+}
+
+/* Lays what a task of scoring.tasks says over the built-in task of that name. */
+static int read_named(struct entry *entry, const char *name, const json_t *said,
+                      struct kvt_error *error)
+{
+    if (check_named(name, said, error) != 0)
+        return -1;
     entry->name = name;
     entry->task = *kvt_scored_task_find(name);
     entry->task.name = name;
