@@ -192,11 +192,14 @@ static struct kvt_import_run describe(const struct kvt_hints *hints, const char 
             "%s: the policy %s keeps the whole cache, which is a budget of 1 and not %g; name the "
             "one that kept less with --policy, or give --unnamed-budget for the files beside it",
             path, run.policy, run.budget);
+    bool whole = full && run.budget == 1 && isnan(budget_option); /* the others have the unit */
     run.unit = run.budget <= 1 ? "fraction" : "tokens";
     if (named)
         run.unit = hints->unit;
-    if (unit_option)
+    if (unit_option && !whole)
         run.unit = unit_option;
+    if (run.budget > 1 && strcmp(run.unit, "fraction") == 0)
+        kvt_die(KVT_USAGE, "%s: a budget of %g is no fraction of the prompt", path, run.budget);
     run.reference =
         reference_option || full || (run.budget == 1 && strcmp(run.unit, "fraction") == 0);
     return run;
@@ -246,20 +249,22 @@ static void add_file(struct import *import, const char *path, size_t number)
         kvt_die(KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
     kvt_sha256_add(&import->stage.input_hash, data, length);
     struct kvt_hints hints = {.length = NAN};
-    char *settings = import->format->beside ? settings_beside(path, import->format->beside) : NULL;
-    import->format->read_name(path, settings, &hints);
+    bool named = strcmp(path, "-") != 0; /* standard input has no name, and nothing beside it */
+    char *settings =
+        named && import->format->beside ? settings_beside(path, import->format->beside) : NULL;
+    import->format->read_name(named ? path : "", settings, &hints);
     struct kvt_predictions *rows = &import->files[number];
     struct kvt_error error;
-    const char *source = strcmp(path, "-") == 0 ? "stdin" : path;
+    const char *source = named ? path : "stdin";
     if (kvt_predictions_read(import->format, data, length, source, rows, bad_row, import, &error) !=
         0)
         kvt_die_error(&error);
     if (rows->count == 0)
         kvt_die(KVT_DATA, "%s: no predictions in it", source);
-    struct kvt_import_run like = describe(&hints, path);
+    struct kvt_import_run like = describe(&hints, source);
     for (size_t i = 0; i < rows->count; i++) {
         struct kvt_prediction *row = &rows->items[i];
-        char *name = kvt_strdup(plain_task(task_of(row, &hints, path)));
+        char *name = kvt_strdup(plain_task(task_of(row, &hints, source)));
         free(row->task);
         row->task = name; /* lives as long as the rows */
         if (isnan(row->length))
@@ -414,9 +419,10 @@ static void make_bins(struct import *import, size_t number)
             if (row->dropped || json_object_get(seen, row->entry_id))
                 continue;
             double length = row->prediction->length;
-            unknown += isnan(length) ? 1 : 0;
+            bool known = length >= 0 && length < 1e15; /* as in the record */
+            unknown += !known;
             kvt_grow(&lengths, &capacity, count, sizeof *lengths);
-            lengths[count] = isnan(length) || length < 0 || length > 1e15 ? 0 : (int64_t)length;
+            lengths[count] = known ? (int64_t)length : 0;
             json_object_set_new(seen, row->entry_id, json_integer((json_int_t)count++));
         }
     if (unknown > 0 && n_bins > 1)

@@ -65,6 +65,11 @@ is "budget 1 is the reference" \
     "$(run longbench -p h2o -b 1 snapkv-64/hotpotqa.jsonl | jq 'select(.kind == "run") | .reference')" true
 is "a policy that is none needs no budget" \
     "$(run lm-eval -p full $samples | jq -c 'select(.kind == "run") | [.kv_budget,.reference]')" '[1,true]'
+is "--budget-unit is not of a full cache" \
+    "$(run longbench --budget-unit=tokens full/hotpotqa.jsonl snapkv-64/hotpotqa.jsonl | jq -c 'select(.kind == "run") | [.kv_budget,.budget_unit]' | paste -sd' ')" \
+    '[1,"fraction"] [64,"tokens"]'
+fails 2 "64 is no fraction" kvt-import -f longbench --budget-unit=fraction snapkv-64/hotpotqa.jsonl
+like "which is said" "$(cat "$scratch/.err")" 'snapkv-64/hotpotqa.jsonl: a budget of 64 is no fraction of the prompt'
 cp snapkv-64/hotpotqa.jsonl "$scratch/hotpotqa.jsonl"
 fails 2 "a policy nothing tells" kvt-import -f longbench "$scratch/hotpotqa.jsonl"
 like "is asked for" "$(cat "$scratch/.err")" 'give --policy'
@@ -145,6 +150,31 @@ is "a byte order mark is no part of a column's name" \
 printf '%s,answers\n%s,"[]"\n' "$columns" "$cells" >"$scratch/predictions.csv"
 fails 1 "a column that stands twice" kvt-import -f kvpress -p h2o -b .5 "$scratch/predictions.csv"
 like "is named" "$(cat "$scratch/.err")" 'predictions.csv:1: column answers stands twice'
+# an empty cell says nothing: no gold, no id, no task, no length
+mkdir "$scratch/cells"
+printf '_id,length,answers,predicted_answer,task\n' >"$scratch/cells/hotpotqa.csv"
+cp "$scratch/cells/hotpotqa.csv" "$scratch/cells/gold.csv"
+printf '%s\n' ",,['x'],a," ",,['x'],b," ',"",y,"",' >>"$scratch/cells/hotpotqa.csv"
+run kvpress -p h2o -b .5 -t hotpotqa "$scratch/cells/hotpotqa.csv" >"$scratch/cells/out"
+is "an empty cell is no id and no length; of an answer it is an empty one" \
+    "$(jq -c 'select(.kind == "response") | [.meta.example_id,.meta.length,.answers,.response.text]' "$scratch/cells/out" | tr '\n' ' ')" \
+    '[null,null,["x"],"a"] [null,null,["x"],"b"] [null,null,["y"],""] '
+is "rows without ids are not one row" "$(jq -c 'select(.kind == "run").import | [.joined_by,.repeated]' "$scratch/cells/out")" '["golds",0]'
+fails 2 "an empty cell names no task" kvt-import -f kvpress -p h2o -b .5 - <"$scratch/cells/hotpotqa.csv"
+like "and standard input has none" "$(cat "$scratch/.err")" 'kvt-import: stdin: neither its rows nor its name tell the task; give --task'
+printf '1,5,,a,hotpotqa\n' >>"$scratch/cells/gold.csv"
+fails 1 "nor is it a gold" kvt-import -f kvpress -p h2o -b .5 "$scratch/cells/gold.csv"
+like "which is said" "$(cat "$scratch/.err")" 'gold.csv:2: row 1 has no golds'
+printf '{"pred":"%s","answers":["x"],"_id":""}\n' a b >"$scratch/hotpotqa.jsonl"
+is "an empty id in JSON is none" "$(run longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl" | jq -c 'select(.kind == "run").import | [.joined_by,.repeated]')" '["golds",0]'
+for resps in '[["-1.5","False"],["-0.5","True"]]' '[[["-1.5",false]],[["-0.5",true]]]'; do
+    printf '{"doc_id":0,"doc":{},"target":"x","resps":%s}\n' "$resps" >"$scratch/samples_x_2025-01-31T10-00-00.1.jsonl"
+    fails 1 "likelihoods $resps" kvt-import -f lm-eval -p h2o -b .5 "$scratch/samples_x_2025-01-31T10-00-00.1.jsonl"
+    like "are no answers" "$(cat "$scratch/.err")" 'jsonl:1: likelihoods of choices, and no generated text'
+done
+printf '{"pred":"a","answers":["x"],"length":%s}\n' -5 1e300 7 >"$scratch/hotpotqa.jsonl"
+fails 1 "--bins: lengths that are none" kvt-import -f longbench -p h2o -b .5 --bins=2 "$scratch/hotpotqa.jsonl"
+like "are counted" "$(cat "$scratch/.err")" '2 rows of hotpotqa have no length'
 for text in '["a"]' '{}' true; do
     printf '{"pred":%s,"answers":["x"]}\n' "$text" >"$scratch/hotpotqa.jsonl"
     fails 1 "a prediction that is $text" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"

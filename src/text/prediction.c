@@ -57,6 +57,12 @@ static char *text_of(const json_t *value)
     return kvt_buffer_take(&text);
 }
 
+/* The same, but NULL for an empty one: a name of nothing names nothing. */
+static char *name_of(const json_t *value)
+{
+    return json_is_string(value) && json_string_length(value) == 0 ? NULL : text_of(value);
+}
+
 static double number_of(const json_t *value)
 {
     if (json_is_number(value))
@@ -107,8 +113,8 @@ static int take_common(struct kvt_prediction *p, json_t *text, json_t *answers, 
     p->text = text_of(text);
     if (!p->text && !json_is_null(text)) /* broken, not a model that says nothing */
         return kvt_fail(error, KVT_DATA, "a prediction that is no text");
-    p->id = text_of(id);
-    p->task = text_of(task);
+    p->id = name_of(id);
+    p->task = name_of(task);
     p->length = number_of(length);
     if (answers && !(p->answers = list_of(answers, error)))
         return kvt_fail_context(error, "answers");
@@ -149,19 +155,40 @@ static int take_kvpress(json_t *row, struct kvt_prediction *p, struct kvt_error 
                        FIRST_OF(row, "length", "context_length"), error);
 }
 
-/* The first text in a nest of arrays: resps is [["text"]], filtered_resps ["text"]. */
-static json_t *innermost(json_t *value)
+static bool says(const json_t *value, const char *text)
 {
-    while (json_is_array(value))
-        value = json_array_get(value, 0);
-    return value;
+    return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
+}
+
+/* Whether the answer was not generated but is the likelihood of a given choice:
+ * ["-1.25", "False"], its logarithm and whether it is the likeliest continuation. */
+static bool is_likelihood(const json_t *choice)
+{
+    const json_t *likeliest = json_array_get(choice, 1);
+    return json_array_size(choice) == 2 && isfinite(number_of(json_array_get(choice, 0))) &&
+           (json_is_boolean(likeliest) || says(likeliest, "True") || says(likeliest, "False"));
+}
+
+/* The innermost of the first elements of a nest of arrays: resps is [["text"]], filtered_resps
+ * ["text"]. NULL with *error set if there is no generated text. */
+static json_t *generated_text(json_t *value, struct kvt_error *error)
+{
+    for (; json_is_array(value); value = json_array_get(value, 0))
+        if (is_likelihood(value)) {
+            kvt_fail(error, KVT_DATA, "likelihoods of choices, and no generated text");
+            return NULL;
+        }
+    if (json_is_string(value))
+        return value;
+    kvt_fail(error, KVT_DATA, "no generated text in filtered_resps or resps");
+    return NULL;
 }
 
 static int take_lm_eval(json_t *row, struct kvt_prediction *p, struct kvt_error *error)
 {
-    json_t *text = innermost(FIRST_OF(row, "filtered_resps", "resps"));
-    if (!json_is_string(text))
-        return kvt_fail(error, KVT_DATA, "no generated text in filtered_resps or resps");
+    json_t *text = generated_text(FIRST_OF(row, "filtered_resps", "resps"), error);
+    if (!text)
+        return -1;
     p->variant = text_of(json_object_get(row, "filter"));
     json_t *doc = json_object_get(row, "doc");
     json_t *answers = FIRST_OF(doc, "answers", "outputs");
@@ -272,7 +299,7 @@ static int read_array(struct sink *sink, const char *data, size_t length, struct
     return status;
 }
 
-/* Columns as members; the cells are texts. */
+/* Columns as members; the cells are texts, an empty one is null: nothing was written there. */
 static json_t *object_of(const struct kvt_csv *csv, const json_t *header, struct kvt_error *error)
 {
     if (csv->count != json_array_size(header)) {
@@ -288,7 +315,8 @@ static json_t *object_of(const struct kvt_csv *csv, const json_t *header, struct
         kvt_buffer_clear(&valid);
         kvt_utf8_repair(&valid, field, length);
         json_object_set_new(row, json_string_value(json_array_get(header, i)),
-                            json_stringn(kvt_buffer_string(&valid), valid.length));
+                            length > 0 ? json_stringn(kvt_buffer_string(&valid), valid.length)
+                                       : json_null());
     }
     kvt_buffer_free(&valid);
     return row;

@@ -83,15 +83,14 @@ static void set_policy(struct kvt_hints *hints, const char *name, size_t length)
         set_budget(hints, 1);
 }
 
-/* kvpress writes MAKER/MODEL as MAKER--MODEL in names of directories, and as it is in config.yaml.
- */
-static void set_press_model(struct kvt_hints *hints, const char *name, size_t length)
+/* A model whose name of MAKER/MODEL stands in a directory's name with `mark` for the slash. */
+static void set_model(struct kvt_hints *hints, const char *name, size_t length, const char mark[2])
 {
     keep(&hints->model, name, length, false);
-    char *mark = strstr(hints->model, "--");
-    if (mark && mark > hints->model && mark[2]) {
-        *mark = '/';
-        memmove(mark + 1, mark + 2, strlen(mark + 2) + 1);
+    char *slash = strstr(hints->model, mark);
+    if (slash && slash > hints->model && slash[2]) {
+        *slash = '/';
+        memmove(slash + 1, slash + 2, strlen(slash + 2) + 1);
     }
 }
 
@@ -216,7 +215,7 @@ void kvt_names_kvpress(const char *path, const char *settings, struct kvt_hints 
             continue;
         set_budget(hints, kept_share(ratio));
         set_policy(hints, parts[i - 1], lengths[i - 1]);
-        set_press_model(hints, parts[i - 2], lengths[i - 2]);
+        set_model(hints, parts[i - 2], lengths[i - 2], "--");
         if (i > 3 && !read_number(parts[1], lengths[1], &hints->length))
             keep(&hints->task, parts[1], lengths[1], false);
         break;
@@ -248,8 +247,10 @@ void kvt_names_lm_eval(const char *path, const char *settings, struct kvt_hints 
         }
     if (name)
         keep(&hints->task, name, length, false);
-    if (!read_run_name(path, 1, hints)) /* RUN/samples_... or RUN/MODEL/samples_... */
-        read_run_name(path, 2, hints);
+    if (read_run_name(path, 1, hints) || !read_run_name(path, 2, hints))
+        return;                       /* RUN/samples_... */
+    name = part_of(path, 1, &length); /* RUN/MODEL/samples_... */
+    set_model(hints, name, length, "__");
 }
 
 void kvt_names_kvcache_factory(const char *path, const char *settings, struct kvt_hints *hints)

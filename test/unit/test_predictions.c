@@ -123,6 +123,10 @@ static void test_names(void)
             "- -1 - - - context", "settings of null");
     is_text(names("lm-eval", "samples_longbench_qasper_2025-01-31T10-00-00.1.jsonl", NULL),
             "- -1 - - longbench_qasper -", "lm-eval");
+    is_text(names("lm-eval", "snapkv-64/a__b/samples_qasper_2025-01-31T10-00-00.1.jsonl", NULL),
+            "snapkv 64 tokens a/b qasper -", "its directory of the model, below one of the run");
+    is_text(names("lm-eval", "a__b/snapkv-64/samples_qasper_2025-01-31T10-00-00.1.jsonl", NULL),
+            "snapkv 64 tokens - qasper -", "the run's own directory is no model");
     is_text(names("kvcache-factory", "results/m_x_128/qasper/SnapKV.json", NULL),
             "snapkv 128 tokens m_x qasper -", "KVCache-Factory");
     is_text(names("kvcache-factory", "m_128/4096/vt/FullKV.json", NULL), "fullkv 1 fraction m vt -",
