@@ -145,7 +145,7 @@ PRED ?=
 AUDIT ?=
 .PHONY: audit
 audit: build ## published predictions under PRED=DIR: means reproduced, loss, churn, no-ops, repeated rows
-	@KVT_BIN=$(abspath $(BIN)) scripts/audit $(AUDIT) $(PRED)
+	@KVT_BIN=$(abspath $(BIN)) scripts/audit $(AUDIT) "$(PRED)"
 
 .PHONY: bench-infer
 bench-infer: build test-programs ## kvt-infer beside wrk on one server: rate, CPU per event, time to first token

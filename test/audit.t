@@ -43,6 +43,35 @@ fails 1 "KVCache-Factory's capacity of -1 is no budget" scripts/audit --format=k
 like "with the remedy" "$(cat "$scratch/.err")" 'H2O.json: its capacity of -1 is a share of the prompt .* give --budget, or --unnamed-budget'
 ok "which is given" scripts/audit --format=kvcache-factory --unnamed-budget=0.2 examples/published/kvcache-factory
 is "to the run that lacks it" "$(grep -E '^\| recall' "$table" | cut -d'|' -f2-4)" $' recall | full | 200 \n recall | h2o-0.2 | 200 '
+# --- folders laid out in other ways -----------------------------------------------------------------
+mkdir -p "$scratch/models"/{one,two}
+cp -r "$folder/full" "$folder/cut-0.2" "$scratch/models/one"
+cp -r "$folder/full" "$folder/nothing-0.5" "$scratch/models/two"
+echo '{"narrativeqa": 99.5}' >"$scratch/models/two/full/result.json"
+ok "two folders that hold the same run" scripts/audit --bins=2 "$scratch/models"
+is "are two tables, with the published means of each" \
+    "$(grep -E '^##|narrativeqa \|' "$table" | cut -d'|' -f1-7 | tr -s ' ' | paste -sd';')" \
+    '## one;| narrativeqa | full | 200 | 0 | 100.00 | reproduced ;| narrativeqa | cut-0.2 | 203 | 3 | 50.25 | reproduced ;## two;| narrativeqa | full | 200 | 0 | 100.00 | 99.50 ;| narrativeqa | nothing-0.5 | 200 | 0 | 100.00 | '
+fails 2 "which are not one stream" scripts/audit --stream="$scratch/models.jsonl" "$scratch/models"
+press=$scratch/kv/longbench__narrativeqa__m
+mkdir -p "$press"__{no_press__0.00,snapkv__0.50}
+for run in "$press"__*; do
+    echo length,answers,predicted_answer,task >"$run/predictions.csv"
+    seq 200 | sed "s/.*/&,['word & gold'],word & gold,narrativeqa/" >>"$run/predictions.csv"
+done
+echo 100.0 >"${press}__no_press__0.00/metrics.json"
+echo '{"narrativeqa": 42.0}' >"${press}__snapkv__0.50/metrics.json"
+ok "kvpress's folders" scripts/audit --format=kvpress "$scratch/kv"
+is "have their published means in metrics.json" "$(grep narrativeqa "$table" | cut -d'|' -f3,6,7 | paste -sd';')" ' full | 100.00 | reproduced ; snapkv-0.5 | 100.00 | 42.00 '
+echo '{"narrativeqa": {"0-4k": 1, "4-8k": 2}}' >"$folder/nothing-0.5/result.json"
+mkdir "$scratch/a link"
+ln -s "$folder"/* "$scratch/a link"
+ok "a name with a space, links, means by length" make -s audit PRED="$scratch/a link" AUDIT=--bins=2
+is "give the same table" "$(grep '^|' "$table")" "$(scripts/audit --bins=2 "$folder" | grep '^|')"
+like "with the means that are numbers" "$(line 'narrativeqa | full')" '\| 100.00 \| reproduced \|'
+echo '{torn' >"$folder/nothing-0.5/result.json"
+fails 1 "published means that cannot be read" scripts/audit "$folder"
+like "are named" "$(cat "$scratch/.err")" 'nothing-0.5/result.json: not as published means are written'
 fails 2 "no folder" scripts/audit
 fails 3 "a folder that is not there" scripts/audit "$scratch/none"
 mkdir "$scratch/empty"
