@@ -53,7 +53,11 @@ printf '{"scoring":{"more_refusal_patterns":["(?i)no idea"]}}' >"$scratch/more.j
 is "a further refusal pattern" \
     "$(row | sed 's/a b c d/No idea/' | kvt-score --no-meta -c "$scratch/more.json" | jq -r .failure.failure_type)" REFUSAL
 ok "--list" kvt-score --list
-is "lists what there is" "$(cut -f1 "$scratch/.out" | sort | uniq -c | tr -s ' \n' ' ')" ' 11 failure 12 metric 28 task '
+is "lists what there is" "$(cut -f1 "$scratch/.out" | sort | uniq -c | tr -s ' \n' ' ')" ' 11 failure 12 metric 32 task '
+
+is "RULER's tasks have its metrics under lm-evaluation-harness's names too" \
+    "$(for task in niah_multikey_1 ruler_vt ruler_cwe ruler_fwe ruler_qa_squad ruler_qa_hotpot qa_1; do row "\"$task\""; done | kvt-score --no-meta | jq -r .score.metric | uniq -c | tr -s ' \n' ' ')" \
+    ' 4 string_match_all 3 string_match_part '
 
 # --- bad rows ---------------------------------------------------------------------------------------
 for task in multifieldqa_zh dureader vcsum; do

@@ -51,6 +51,11 @@ const struct kvt_scored_task kvt_scored_tasks[] = {
     {"fwe", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
     {"qa_1", "string_match_part", false, false, true, NULL, NULL, NULL, 0},
     {"qa_2", "string_match_part", false, false, true, NULL, NULL, NULL, 0},
+    /* the same as lm-evaluation-harness calls them */
+    {"ruler_vt", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"ruler_cwe", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"ruler_fwe", "string_match_all", false, false, true, NULL, NULL, NULL, 0},
+    {"ruler_qa_*", "string_match_part", false, false, true, NULL, NULL, NULL, 0},
     {NULL, NULL, false, false, false, NULL, NULL, NULL, 0},
 };
 /* clang-format on */
