@@ -283,9 +283,13 @@ static void add_file(struct import *import, const char *path, size_t number)
 /* --- pairing and bins ----------------------------------------------------------------------------
  */
 
-/* The benchmark's number of questions; LongBench-E and unknown tasks have none that is known. */
-static size_t known_questions(const char *task)
+/* How many questions the run can have answered: those of the file that its rows are joined with by
+ * order, else the benchmark's; 0 where that is not known (LongBench-E and unknown tasks). */
+static size_t known_questions(const struct import *import, const struct run *run)
 {
+    const char *task = import->datasets[run->dataset].record.task;
+    if (import->questions.count && !import->questions.manifest && !run->pairing.with_ids)
+        return import->questions.count;
     const struct kvt_scored_task *found = kvt_scored_task_find(task);
     return strcmp(found->name, task) == 0 ? found->n_questions : 0;
 }
@@ -313,12 +317,11 @@ static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *o
 }
 
 /* Says what was found about a run's rows: repeated ones, too few, no ids. */
-static void report_rows(const struct run *run, const char *task, bool questions)
+static void report_rows(const struct run *run, const char *task, size_t known, bool questions)
 {
     const struct kvt_pairing *pairing = &run->pairing;
     if (questions && !pairing->rows[0].prediction->answers)
         return; /* a row without golds is like any other */
-    size_t known = known_questions(task);
     struct kvt_repeats repeats = kvt_pairing_repeats(pairing, known);
     const char *source = pairing->rows[0].prediction->source;
     struct kvt_buffer rows = {0};
@@ -353,9 +356,9 @@ static void pair_run(struct import *import, struct run *run)
 {
     const struct dataset *dataset = &import->datasets[run->dataset];
     struct kvt_error error;
-    size_t known = known_questions(dataset->record.task);
     kvt_pairing_identify(&run->pairing, dataset->record.id);
-    report_rows(run, dataset->record.task, import->questions.count > 0);
+    size_t known = known_questions(import, run);
+    report_rows(run, dataset->record.task, known, import->questions.count > 0);
     run->record.format = format_name;
     run->record.n_rows = run->pairing.count;
     run->record.n_repeated = kvt_pairing_repeats(&run->pairing, known).certain;

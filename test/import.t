@@ -106,6 +106,13 @@ like "it is said how rows without ids are joined" "$(cat "$scratch/said")" 'with
 # --- question files ---------------------------------------------------------------------------------
 run longbench --questions=questions.jsonl snapkv-64/hotpotqa.jsonl >"$scratch/joined"
 is "questions give ids" "$(entries <"$scratch/joined")" "$(entries <"$scratch/factory")"
+printf '\xef\xbb\xbf%s\r\n\r\n%s' "$(sed 's/$/\r/' questions.jsonl | head -n 3)" "$(tail -n +4 questions.jsonl)" >"$scratch/questions"
+is "also with a byte order mark, CRLF and blank lines" "$(run longbench --questions="$scratch/questions" snapkv-64/hotpotqa.jsonl | entries)" "$(entries <"$scratch/factory")"
+cat snapkv-64/hotpotqa.jsonl <(head -n 2 snapkv-64/hotpotqa.jsonl) >"$scratch/hotpotqa.jsonl"
+fails 1 "more rows than questions" kvt-import -f longbench -p h2o -b .5 --questions=questions.jsonl "$scratch/hotpotqa.jsonl"
+like "are named" "$(cat "$scratch/.err")" '8 rows of hotpotqa, 2 repeated: row 7 \(as 1\), 8 \(as 2\)'
+run longbench -p h2o -b .5 --questions=questions.jsonl --dedupe "$scratch/hotpotqa.jsonl" >"$scratch/joined"
+is "and --dedupe drops as many as the questions say" "$(entries <"$scratch/joined")" "$(entries <"$scratch/factory")"
 head -n 5 snapkv-64/hotpotqa.jsonl >"$scratch/hotpotqa.jsonl"
 fails 1 "fewer rows than questions" kvt-import -f longbench -p h2o -b .5 --questions=questions.jsonl "$scratch/hotpotqa.jsonl"
 (sed -n 2p snapkv-64/hotpotqa.jsonl; sed -n 1p snapkv-64/hotpotqa.jsonl; tail -n 4 snapkv-64/hotpotqa.jsonl) >"$scratch/hotpotqa.jsonl"
@@ -131,6 +138,9 @@ fails 1 "a row without prediction" kvt-import -f longbench -p h2o -b .5 "$scratc
 like "is named by file and line" "$(cat "$scratch/.err")" 'hotpotqa.jsonl:7: no member pred'
 ok "--skip-bad goes on" kvt-import -f longbench -p h2o -b .5 --skip-bad "$scratch/aside" "$scratch/hotpotqa.jsonl"
 is "and keeps the bad rows" "$(wc -l <"$scratch/aside")" 3
+printf '%s\r\n' answers,predicted_answer "['a'],x,y" "['a'],x" "['a' ...],x" >"$scratch/table.csv"
+ok "so it does in a table" kvt-import -f kvpress -p h2o -b .5 -t x --skip-bad "$scratch/aside" "$scratch/table.csv"
+is "whose bad rows stand there as they were" "$(cat "$scratch/aside")" $'[\'a\'],x,y\n[\'a\' ...],x'
 printf '{"pred":"a\xffb","answers":["\xc3"],"length":1}\n' >"$scratch/hotpotqa.jsonl"
 ok "text that is not UTF-8" kvt-import -f longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl"
 is "is replaced, not refused" "$(jq -c 'select(.kind == "response") | [.response.text,.answers]' "$scratch/.out")" '["a�b",["�"]]'

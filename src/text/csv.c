@@ -1,6 +1,7 @@
 #include "text/csv.h"
 
 #include "core/memory.h"
+#include "text/lines.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,8 +10,7 @@
 void kvt_csv_start(struct kvt_csv *csv, const char *data, size_t length)
 {
     *csv = (struct kvt_csv){.at = data, .end = data + length, .ending = 1};
-    if (length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
-        csv->at += 3;
+    csv->at += kvt_lines_mark(data, length);
 }
 
 static void end_field(struct kvt_csv *csv, size_t start)

@@ -4,6 +4,7 @@
 #include "core/sha256.h"
 #include "stream/contract.h"
 #include "stream/json.h"
+#include "text/lines.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,40 +133,42 @@ void kvt_pairing_free(struct kvt_pairing *pairing)
 /* --- questions -----------------------------------------------------------------------------------
  */
 
+/* Takes a row that is a question or an entry (reference stolen), and passes over others. */
+static int add_question(struct kvt_questions *questions, json_t *row, struct kvt_error *error)
+{
+    /* A question's own "kind" says what it asks, so a row is known by what it has. */
+    const char *kind = kvt_json_text(row, "kind", "");
+    bool entry = strcmp(kind, "entry") == 0 && json_object_get(row, "entry_id");
+    bool dataset = strcmp(kind, "dataset") == 0 && json_object_get(row, "dataset_id");
+    bool question = json_object_get(row, "input") && json_object_get(row, "answers");
+    int status = dataset ? kvt_contract_manifest(row, error) : 0;
+    questions->manifest = questions->manifest || entry;
+    if (status == 0 && (entry || question)) {
+        kvt_grow(&questions->items, &questions->capacity, questions->count,
+                 sizeof *questions->items);
+        questions->items[questions->count++] = json_incref(row);
+    }
+    json_decref(row);
+    return status;
+}
+
 int kvt_questions_read(struct kvt_questions *questions, const char *data, size_t length,
                        const char *source, struct kvt_error *error)
 {
-    const char *end = data + length;
-    for (size_t number = 1; data < end; number++) {
-        const char *newline = memchr(data, '\n', (size_t)(end - data));
-        size_t n = (size_t)((newline ? newline : end) - data);
-        if (n > 0) {
-            json_t *row = kvt_json_parse(data, n, NULL, error);
-            if (!row || !json_is_object(row)) {
-                json_decref(row);
-                return row ? kvt_fail(error, KVT_DATA, "%s:%zu: not an object", source, number)
-                           : kvt_fail_context(error, "%s:%zu", source, number);
-            }
-            /* A question's own "kind" says what it asks, so a row is known by what it has. */
-            bool entry = strcmp(kvt_json_text(row, "kind", ""), "entry") == 0 &&
-                         json_object_get(row, "entry_id");
-            bool dataset = strcmp(kvt_json_text(row, "kind", ""), "dataset") == 0 &&
-                           json_object_get(row, "dataset_id");
-            if (dataset && kvt_contract_manifest(row, error) != 0) {
-                json_decref(row);
-                return kvt_fail_context(error, "%s:%zu", source, number);
-            }
-            bool question = json_object_get(row, "input") && json_object_get(row, "answers");
-            questions->manifest = questions->manifest || entry;
-            if (entry || question) {
-                kvt_grow(&questions->items, &questions->capacity, questions->count,
-                         sizeof *questions->items);
-                questions->items[questions->count++] = row;
-            } else {
-                json_decref(row);
-            }
+    struct kvt_lines lines;
+    struct kvt_span line;
+    kvt_lines_start(&lines, data, length);
+    while (kvt_lines_next(&lines, &line)) {
+        json_t *row = kvt_json_parse(line.data, line.length, NULL, error);
+        int status = -1;
+        if (row && !json_is_object(row)) {
+            json_decref(row);
+            kvt_fail(error, KVT_DATA, "not an object");
+        } else if (row) {
+            status = add_question(questions, row, error);
         }
-        data += n + (newline ? 1 : 0);
+        if (status != 0)
+            return kvt_fail_context(error, "%s:%zu", source, lines.number);
     }
     return questions->count ? 0 : kvt_fail(error, KVT_DATA, "%s: no questions in it", source);
 }

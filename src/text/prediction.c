@@ -4,6 +4,7 @@
 #include "core/utf8.h"
 #include "stream/json.h"
 #include "text/csv.h"
+#include "text/lines.h"
 #include "text/prediction_names.h"
 #include "text/pylist.h"
 
@@ -269,18 +270,13 @@ static int add_row(struct sink *sink, json_t *row, size_t line, const char *text
 
 static int read_lines(struct sink *sink, const char *data, size_t length, struct kvt_error *error)
 {
-    const char *end = data + length;
-    for (size_t line = 1; data < end; line++) {
-        const char *newline = memchr(data, '\n', (size_t)(end - data));
-        size_t n = (size_t)((newline ? newline : end) - data);
-        size_t blank = 0;
-        while (blank < n && isspace((unsigned char)data[blank]))
-            blank++;
-        if (blank < n &&
-            add_row(sink, kvt_json_parse(data, n, NULL, error), line, data, n, error) != 0)
+    struct kvt_lines lines;
+    struct kvt_span line;
+    kvt_lines_start(&lines, data, length);
+    while (kvt_lines_next(&lines, &line))
+        if (add_row(sink, kvt_json_parse(line.data, line.length, NULL, error), lines.number,
+                    line.data, line.length, error) != 0)
             return -1;
-        data += n + (newline ? 1 : 0);
-    }
     return 0;
 }
 
@@ -365,8 +361,11 @@ static int read_table(struct sink *sink, const char *data, size_t length, struct
             status = kvt_fail_context(error, "%s:%zu", sink->source, csv.line);
             break;
         }
+        const char *end = csv.at;
+        while (end > start && (end[-1] == '\n' || end[-1] == '\r'))
+            end--;
         status = add_row(sink, object_of(&csv, header, error), csv.line, start,
-                         (size_t)(csv.at - start), error);
+                         (size_t)(end - start), error);
     }
     kvt_csv_free(&csv);
     json_decref(header);
@@ -377,13 +376,10 @@ int kvt_predictions_read(const struct kvt_prediction_format *format, const char 
                          size_t length, const char *source, struct kvt_predictions *predictions,
                          kvt_bad_row bad, void *context, struct kvt_error *error)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark, as some editors leave */
-    if (length >= sizeof mark - 1 && memcmp(data, mark, sizeof mark - 1) == 0) {
-        data += sizeof mark - 1;
-        length -= sizeof mark - 1;
-    }
+    size_t mark = kvt_lines_mark(data, length), blank = 0;
+    data += mark;
+    length -= mark;
     struct sink sink = {format, predictions, source, 0, NULL, bad, context};
-    size_t blank = 0;
     while (blank < length && isspace((unsigned char)data[blank]))
         blank++;
     int status;
