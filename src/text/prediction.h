@@ -61,6 +61,9 @@ struct kvt_prediction_format {
 
 extern const struct kvt_prediction_format kvt_prediction_formats[]; /* ends with a NULL name */
 
+/* NULL if there is no format of that name. */
+const struct kvt_prediction_format *kvt_prediction_format_find(const char *name);
+
 /* Called for a row that cannot be read. Returning 0 goes on with the next one. */
 typedef int (*kvt_bad_row)(void *context, const char *source, size_t line, const char *text,
                            size_t length, const struct kvt_error *error);

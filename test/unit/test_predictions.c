@@ -86,9 +86,7 @@ static void test_pylist(void)
 static const char *names(const char *format, const char *path, const char *settings)
 {
     static char text[256];
-    const struct kvt_prediction_format *found = kvt_prediction_formats;
-    while (strcmp(found->name, format) != 0)
-        found++;
+    const struct kvt_prediction_format *found = kvt_prediction_format_find(format);
     struct kvt_hints hints = {.length = NAN};
     found->read_name(path, settings, &hints);
     snprintf(text, sizeof text, "%s %g %s %s %s %s", hints.policy ? hints.policy : "-",
