@@ -8,16 +8,19 @@
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
-#include "dataset/bins.h"
+#include "dataset/entry_bins.h"
 #include "stream/json.h"
 #include "stream/number.h"
 #include "stream/stage.h"
 #include "text/import_record.h"
+#include "text/import_run.h"
 #include "text/pairing.h"
 #include "text/prediction.h"
-#include "text/scored_task.h"
+#include "text/questions.h"
+#include "text/row_notes.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,29 +29,28 @@
 #include <string.h>
 
 static struct kvt_stage_options common;
-static const char *format_name, *task_option, *policy_option, *unit_option, *model_option,
-    *exp_option;
-static const char *questions_path, *replicate = "a";
-static double budget_option = NAN, unnamed_budget = NAN;
+static const char *format_name, *exp_option, *questions_path;
+static struct kvt_import_asked asked = {.replicate = "a", .budget = NAN, .unnamed_budget = NAN};
 static long n_bins = 1;
 static int dedupe, reference_option;
 
 static const struct kvt_option options[] = {
     {KVT_OPTION_TEXT, 'f', "format", &format_name, "F",
      "longbench, kvpress, lm-eval, kvcache-factory or ruler", 0},
-    {KVT_OPTION_TEXT, 't', "task", &task_option, "T",
+    {KVT_OPTION_TEXT, 't', "task", &asked.task, "T",
      "task of all rows [the rows', the file name's]", 0},
-    {KVT_OPTION_TEXT, 'p', "policy", &policy_option, "P", "eviction policy [the name's]", 0},
-    {KVT_OPTION_NUMBER, 'b', "budget", &budget_option, "B",
+    {KVT_OPTION_TEXT, 'p', "policy", &asked.policy, "P", "eviction policy [the name's]", 0},
+    {KVT_OPTION_NUMBER, 'b', "budget", &asked.budget, "B",
      "KV budget [the name's; 1 for a full cache]", 0},
-    {KVT_OPTION_NUMBER, 0, "unnamed-budget", &unnamed_budget, "B",
+    {KVT_OPTION_NUMBER, 0, "unnamed-budget", &asked.unnamed_budget, "B",
      "KV budget of runs whose name tells none", 0},
-    {KVT_OPTION_TEXT, 0, "budget-unit", &unit_option, "U", "fraction or tokens [fraction up to 1]",
+    {KVT_OPTION_TEXT, 0, "budget-unit", &asked.unit, "U", "fraction or tokens [fraction up to 1]",
      0},
     {KVT_OPTION_FLAG, 0, "reference", &reference_option, 0,
      "the run is the one others are compared with", 0},
-    {KVT_OPTION_TEXT, 0, "replicate", &replicate, "R", "a, or b for a second reference run [a]", 0},
-    {KVT_OPTION_TEXT, 0, "model", &model_option, "NAME", "model [the name's]", 0},
+    {KVT_OPTION_TEXT, 0, "replicate", &asked.replicate, "R",
+     "a, or b for a second reference run [a]", 0},
+    {KVT_OPTION_TEXT, 0, "model", &asked.model, "NAME", "model [the name's]", 0},
     {KVT_OPTION_TEXT, 0, "exp", &exp_option, "NAME", "name of the experiment [import-TASK]", 0},
     {KVT_OPTION_INTEGER, 0, "bins", &n_bins, "N", "length bins (quantiles) [1]", 0},
     {KVT_OPTION_TEXT, 0, "questions", &questions_path, "FILE",
@@ -71,7 +73,7 @@ static const struct kvt_usage usage = {
 struct dataset {
     struct kvt_import_dataset record;
     char *exp_group;
-    struct kvt_length_bins bins;
+    struct kvt_entry_bins entries;
 };
 
 /* One policy and budget on one task. */
@@ -100,40 +102,6 @@ struct import {
 /* --- reading -------------------------------------------------------------------------------------
  */
 
-/* The whole file; NULL and errno set if it cannot be read. */
-static char *read_file(const char *path, size_t *length)
-{
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (!file)
-        return NULL;
-    struct kvt_buffer text = {0};
-    char chunk[16384];
-    size_t n;
-    while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-        kvt_buffer_append(&text, chunk, n);
-    int failed = ferror(file) ? errno : 0;
-    if (file != stdin)
-        fclose(file);
-    *length = text.length;
-    char *data = kvt_buffer_take(&text);
-    if (failed) {
-        free(data);
-        errno = failed;
-        return NULL;
-    }
-    return data;
-}
-
-static char *settings_beside(const char *path, const char *name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length;
-    char *full = kvt_asprintf("%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name);
-    char *text = read_file(full, &length);
-    free(full);
-    return text;
-}
-
 static int bad_row(void *context, const char *source, size_t line, const char *text, size_t length,
                    const struct kvt_error *error)
 {
@@ -141,12 +109,6 @@ static int bad_row(void *context, const char *source, size_t line, const char *t
     struct kvt_line bad = {.data = text, .length = length, .source = source, .number = line};
     kvt_stage_bad(&import->stage, &bad, error->text); /* ends the process without --skip-bad */
     return 0;
-}
-
-/* Removes "longbench_" (lm-evaluation-harness), so that names agree between tools. */
-static const char *plain_task(const char *task)
-{
-    return strncmp(task, "longbench_", 10) == 0 ? task + 10 : task;
 }
 
 static size_t dataset_of(struct import *import, const char *task)
@@ -165,54 +127,12 @@ static size_t dataset_of(struct import *import, const char *task)
     return import->n_datasets++;
 }
 
-/* What the options and the names say about a run; ends the process if that is not enough. */
-static struct kvt_import_run describe(const struct kvt_hints *hints, const char *path)
-{
-    struct kvt_import_run run = {.policy = policy_option ? policy_option : hints->policy,
-                                 .model = model_option ? model_option : hints->model,
-                                 .replicate = replicate,
-                                 .compress_after = hints->compress_after};
-    if (!run.policy)
-        kvt_die(KVT_USAGE, "%s: its name does not tell the policy; give --policy", path);
-    bool full = kvt_policy_is_full(run.policy);
-    bool named = isnan(budget_option) && hints->has_budget && !(policy_option && full);
-    double given = isnan(budget_option) ? unnamed_budget : budget_option;
-    if (isnan(given) && !named && !full)
-        kvt_die(KVT_USAGE,
-                "%s: %s; give --budget, or --unnamed-budget where other names tell theirs", path,
-                hints->is_share ? "its capacity of -1 is a share of the prompt that no name tells"
-                                : "its name does not tell the budget");
-    run.budget = named ? hints->budget : full && isnan(budget_option) ? 1 : given;
-    if (!(run.budget > 0) || isinf(run.budget))
-        kvt_die(KVT_USAGE, "--%sbudget: %g is not a budget", isnan(budget_option) ? "unnamed-" : "",
-                run.budget);
-    if (full && run.budget < 1)
-        kvt_die(
-            KVT_USAGE,
-            "%s: the policy %s keeps the whole cache, which is a budget of 1 and not %g; name the "
-            "one that kept less with --policy, or give --unnamed-budget for the files beside it",
-            path, run.policy, run.budget);
-    bool whole = full && run.budget == 1 && isnan(budget_option); /* the others have the unit */
-    run.unit = run.budget <= 1 ? "fraction" : "tokens";
-    if (named)
-        run.unit = hints->unit;
-    if (unit_option && !whole)
-        run.unit = unit_option;
-    if (run.budget > 1 && strcmp(run.unit, "fraction") == 0)
-        kvt_die(KVT_USAGE, "%s: a budget of %g is no fraction of the prompt", path, run.budget);
-    run.reference =
-        reference_option || full || (run.budget == 1 && strcmp(run.unit, "fraction") == 0);
-    return run;
-}
-
 /* The run of this task, policy and budget; `like` keeps its texts. */
 static struct run *run_of(struct import *import, const struct kvt_import_run *like, size_t dataset)
 {
     for (size_t i = 0; i < import->n_runs; i++) {
         struct run *run = &import->runs[i];
-        if (run->dataset == dataset && strcmp(run->policy, like->policy) == 0 &&
-            run->record.budget == like->budget && strcmp(run->record.unit, like->unit) == 0 &&
-            strcmp(run->model ? run->model : "", like->model ? like->model : "") == 0)
+        if (run->dataset == dataset && kvt_import_same_run(&run->record, like))
             return run;
     }
     kvt_grow(&import->runs, &import->runs_capacity, import->n_runs, sizeof *import->runs);
@@ -225,33 +145,21 @@ static struct run *run_of(struct import *import, const struct kvt_import_run *li
     kvt_number_format(like->budget, budget);
     kvt_import_id(run->record.id, (const char *const[]){"import", of->exp_group, of->task,
                                                         run->model ? run->model : "", run->policy,
-                                                        budget, like->unit, replicate, NULL});
+                                                        budget, like->unit, like->replicate, NULL});
     return run;
-}
-
-/* The option's, else the row's, else the file name's; ends the process if none tells. */
-static const char *task_of(const struct kvt_prediction *row, const struct kvt_hints *hints,
-                           const char *path)
-{
-    const char *named = row->task ? row->task : hints->task;
-    if (task_option)
-        return task_option;
-    if (named)
-        return named;
-    kvt_die(KVT_USAGE, "%s: neither its rows nor its name tell the task; give --task", path);
 }
 
 static void add_file(struct import *import, const char *path, size_t number)
 {
     size_t length;
-    char *data = read_file(path, &length);
+    char *data = kvt_file_read(path, &length);
     if (!data)
         kvt_die(KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
     kvt_sha256_add(&import->stage.input_hash, data, length);
     struct kvt_hints hints = {.length = NAN};
     bool named = strcmp(path, "-") != 0; /* standard input has no name, and nothing beside it */
     char *settings =
-        named && import->format->beside ? settings_beside(path, import->format->beside) : NULL;
+        named && import->format->beside ? kvt_file_read_beside(path, import->format->beside) : NULL;
     import->format->read_name(named ? path : "", settings, &hints);
     struct kvt_predictions *rows = &import->files[number];
     struct kvt_error error;
@@ -261,10 +169,16 @@ static void add_file(struct import *import, const char *path, size_t number)
         kvt_die_error(&error);
     if (rows->count == 0)
         kvt_die(KVT_DATA, "%s: no predictions in it", source);
-    struct kvt_import_run like = describe(&hints, source);
+    struct kvt_import_run like;
+    if (kvt_import_describe(&asked, &hints, source, &like, &error) != 0)
+        kvt_die_error(&error);
     for (size_t i = 0; i < rows->count; i++) {
         struct kvt_prediction *row = &rows->items[i];
-        char *name = kvt_strdup(plain_task(task_of(row, &hints, source)));
+        const char *task = kvt_import_task(&asked, row, &hints);
+        if (!task)
+            kvt_die(KVT_USAGE, "%s: neither its rows nor its name tell the task; give --task",
+                    source);
+        char *name = kvt_strdup(task);
         free(row->task);
         row->task = name; /* lives as long as the rows */
         if (isnan(row->length))
@@ -283,82 +197,17 @@ static void add_file(struct import *import, const char *path, size_t number)
 /* --- pairing and bins ----------------------------------------------------------------------------
  */
 
-/* How many questions the run can have answered: those of the file that its rows are joined with by
- * order, else the benchmark's; 0 where that is not known (LongBench-E and unknown tasks). */
-static size_t known_questions(const struct import *import, const struct run *run)
-{
-    const char *task = import->datasets[run->dataset].record.task;
-    if (import->questions.count && !import->questions.manifest && !run->pairing.with_ids)
-        return import->questions.count;
-    const struct kvt_scored_task *found = kvt_scored_task_find(task);
-    return strcmp(found->name, task) == 0 ? found->n_questions : 0;
-}
-
-/* "4 (as 1), 5 (as 2)": the first repeated rows; with the files where they are of two. */
-static void list_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *out)
-{
-    enum { SHOWN = 5 };
-    size_t count = 0;
-    for (size_t i = 0; i < pairing->count; i++) {
-        const struct kvt_paired *row = &pairing->rows[i];
-        if (row->occurrence == 0 || ++count > SHOWN)
-            continue;
-        const struct kvt_prediction *again = row->prediction;
-        const struct kvt_prediction *first = pairing->rows[row->first].prediction;
-        const char *separator = count > 1 ? ", " : "";
-        if (strcmp(again->source, first->source) == 0)
-            kvt_buffer_printf(out, "%s%zu (as %zu)", separator, again->row, first->row);
-        else
-            kvt_buffer_printf(out, "%s%zu of %s (as %zu of %s)", separator, again->row,
-                              again->source, first->row, first->source);
-    }
-    if (count > SHOWN)
-        kvt_buffer_text(out, ", ...");
-}
-
-/* Says what was found about a run's rows: repeated ones, too few, no ids. */
-static void report_rows(const struct run *run, const char *task, size_t known, bool questions)
-{
-    const struct kvt_pairing *pairing = &run->pairing;
-    if (questions && !pairing->rows[0].prediction->answers)
-        return; /* a row without golds is like any other */
-    struct kvt_repeats repeats = kvt_pairing_repeats(pairing, known);
-    const char *source = pairing->rows[0].prediction->source;
-    struct kvt_buffer rows = {0};
-    list_repeats(pairing, &rows);
-    if (repeats.certain > 0)
-        kvt_say("%s: %zu rows of %s, %zu repeated: row %s; %s", source, pairing->count, task,
-                repeats.certain, rows.data,
-                dedupe ? "dropped" : "kept, as published means count them; --dedupe drops them");
-    else if (repeats.rows > 0)
-        kvt_say("%s: %zu rows of %s have the golds and length of an earlier one: row %s; they are "
-                "no repetition, as there are not more rows than questions",
-                source, repeats.rows, task, rows.data);
-    if (known && pairing->count < known)
-        kvt_say("%s: %zu rows of %s, which has %zu questions", source, pairing->count, task, known);
-    if (!pairing->with_ids)
-        kvt_say("%s: rows without ids: %s", source,
-                questions ? "joined with the questions by golds or order"
-                          : "paired with other runs by golds and length, and by order where those "
-                            "are equal");
-    kvt_buffer_free(&rows);
-}
-
-static size_t count_dropped(const struct kvt_pairing *pairing)
-{
-    size_t dropped = 0;
-    for (size_t i = 0; i < pairing->count; i++)
-        dropped += pairing->rows[i].dropped;
-    return dropped;
-}
-
 static void pair_run(struct import *import, struct run *run)
 {
     const struct dataset *dataset = &import->datasets[run->dataset];
     struct kvt_error error;
     kvt_pairing_identify(&run->pairing, dataset->record.id);
-    size_t known = known_questions(import, run);
-    report_rows(run, dataset->record.task, known, import->questions.count > 0);
+    size_t known = kvt_questions_expected(&import->questions, &run->pairing, dataset->record.task);
+    kvt_row_notes_say(&run->pairing,
+                      &(struct kvt_row_context){.task = dataset->record.task,
+                                                .n_questions = known,
+                                                .questions = import->questions.count > 0,
+                                                .dedupe = dedupe != 0});
     run->record.format = format_name;
     run->record.n_rows = run->pairing.count;
     run->record.n_repeated = kvt_pairing_repeats(&run->pairing, known).certain;
@@ -371,7 +220,7 @@ static void pair_run(struct import *import, struct run *run)
     if (import->questions.count &&
         kvt_questions_join(&import->questions, &run->pairing, &error) != 0)
         kvt_die_error(&error);
-    run->record.n_dropped = count_dropped(&run->pairing);
+    run->record.n_dropped = run->pairing.count - kvt_pairing_kept(&run->pairing);
     for (size_t i = 0; i < run->pairing.count && !import->questions.manifest; i++)
         run->pairing.rows[i].entry_id[0] = '\0'; /* dropping changes occurrences, joining keys */
     kvt_pairing_identify(&run->pairing, dataset->record.id);
@@ -392,59 +241,30 @@ static void check_golds(struct import *import, struct run *run)
     }
 }
 
-/* All classes come from the last row of a file, as in the benchmark's own scorer. */
-static void share_classes(struct run *run)
-{
-    json_t *last = NULL;
-    for (size_t i = run->pairing.count; i-- > 0;) {
-        struct kvt_prediction *row = run->pairing.rows[i].prediction;
-        if (i + 1 == run->pairing.count ||
-            row->source != run->pairing.rows[i + 1].prediction->source)
-            last = row->all_classes;
-        if (row->all_classes == last)
-            continue;
-        json_decref(row->all_classes);
-        row->all_classes = json_incref(last);
-    }
-}
-
 /* Bins the entries of a dataset, each once however many runs have it. */
 static void make_bins(struct import *import, size_t number)
 {
     struct dataset *dataset = &import->datasets[number];
-    json_t *seen = json_object();
-    int64_t *lengths = NULL;
-    size_t capacity = 0, count = 0, unknown = 0;
+    struct kvt_entry_bins *entries = &dataset->entries;
     for (size_t r = 0; r < import->n_runs; r++)
         for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
              i++) {
             const struct kvt_paired *row = &import->runs[r].pairing.rows[i];
-            if (row->dropped || json_object_get(seen, row->entry_id))
-                continue;
-            double length = row->prediction->length;
-            bool known = length >= 0 && length < 1e15; /* as in the record */
-            unknown += !known;
-            kvt_grow(&lengths, &capacity, count, sizeof *lengths);
-            lengths[count] = known ? (int64_t)length : 0;
-            json_object_set_new(seen, row->entry_id, json_integer((json_int_t)count++));
+            if (!row->dropped)
+                kvt_entry_bins_add(entries, row->entry_id, row->prediction->length);
         }
-    if (unknown > 0 && n_bins > 1)
+    if (entries->n_unknown > 0 && n_bins > 1)
         kvt_die(KVT_DATA, "--bins: %zu rows of %s have no length; --questions=FILE gives it",
-                unknown, dataset->record.task);
-    size_t *bin_of = kvt_alloc_array(count, sizeof *bin_of);
-    if (count > 0)
-        kvt_bins_make(&dataset->bins, lengths, count, (size_t)n_bins, bin_of);
+                entries->n_unknown, dataset->record.task);
+    kvt_entry_bins_make(entries, (size_t)n_bins);
     for (size_t r = 0; r < import->n_runs; r++)
         for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
              i++) {
             struct kvt_paired *row = &import->runs[r].pairing.rows[i];
             if (!row->dropped && row->bin < 0)
-                row->bin = (long)bin_of[json_integer_value(json_object_get(seen, row->entry_id))];
+                row->bin = (long)kvt_entry_bins_find(entries, row->entry_id);
         }
-    dataset->record.n_entries = count;
-    free(bin_of);
-    free(lengths);
-    json_decref(seen);
+    dataset->record.n_entries = entries->count;
 }
 
 /* --- records -------------------------------------------------------------------------------------
@@ -459,8 +279,8 @@ static void emit_dataset(struct import *import, const struct dataset *dataset)
 {
     kvt_import_write_dataset(&import->record, &dataset->record);
     emit(import, "dataset");
-    for (size_t b = 0; b < dataset->bins.count; b++) {
-        const struct kvt_length_bin *bin = &dataset->bins.bins[b];
+    for (size_t b = 0; b < dataset->entries.bins.count; b++) {
+        const struct kvt_length_bin *bin = &dataset->entries.bins.bins[b];
         kvt_import_write_bin(&import->record, &dataset->record, b, bin->token_min, bin->token_max,
                              bin->n_examples);
         emit(import, "bin");
@@ -511,18 +331,16 @@ static void check_options(struct import *import, const struct kvt_arguments *arg
     if (!format_name)
         kvt_die(KVT_USAGE,
                 "--format is missing: longbench, kvpress, lm-eval, kvcache-factory or ruler");
-    import->format = kvt_prediction_formats;
-    while (import->format->name && strcmp(import->format->name, format_name) != 0)
-        import->format++;
-    if (!import->format->name)
+    import->format = kvt_prediction_format_find(format_name);
+    if (!import->format)
         kvt_die(KVT_USAGE,
                 "--format: there is no format %s; there are longbench, kvpress, lm-eval, "
                 "kvcache-factory and ruler",
                 format_name);
-    if (unit_option && strcmp(unit_option, "fraction") != 0 && strcmp(unit_option, "tokens") != 0)
-        kvt_die(KVT_USAGE, "--budget-unit: %s is neither fraction nor tokens", unit_option);
-    if (strcmp(replicate, "a") != 0 && strcmp(replicate, "b") != 0)
-        kvt_die(KVT_USAGE, "--replicate: %s is neither a nor b", replicate);
+    if (asked.unit && strcmp(asked.unit, "fraction") != 0 && strcmp(asked.unit, "tokens") != 0)
+        kvt_die(KVT_USAGE, "--budget-unit: %s is neither fraction nor tokens", asked.unit);
+    if (strcmp(asked.replicate, "a") != 0 && strcmp(asked.replicate, "b") != 0)
+        kvt_die(KVT_USAGE, "--replicate: %s is neither a nor b", asked.replicate);
     if (n_bins < 1 || n_bins > 1000)
         kvt_die(KVT_USAGE, "--bins: %ld is not a number of bins", n_bins);
     if (arguments->n_files == 0)
@@ -533,7 +351,7 @@ static void read_questions(struct import *import)
 {
     size_t length;
     struct kvt_error error;
-    char *data = read_file(questions_path, &length);
+    char *data = kvt_file_read(questions_path, &length);
     if (!data)
         kvt_die(KVT_SYSTEM, "cannot open %s: %s", questions_path, strerror(errno));
     if (kvt_questions_read(&import->questions, data, length, questions_path, &error) != 0)
@@ -545,7 +363,7 @@ static void import_free(struct import *import)
 {
     for (size_t i = 0; i < import->n_datasets; i++) {
         free(import->datasets[i].exp_group);
-        kvt_bins_free(&import->datasets[i].bins);
+        kvt_entry_bins_free(&import->datasets[i].entries);
     }
     for (size_t i = 0; i < import->n_runs; i++) {
         free(import->runs[i].policy);
@@ -567,6 +385,7 @@ int main(int argc, char **argv)
     struct kvt_arguments arguments;
     struct import import = {0};
     kvt_options_parse(argc, argv, &usage, &arguments);
+    asked.reference = reference_option != 0;
     check_options(&import, &arguments);
     kvt_settings_open(&import.settings, common.config, &arguments);
     kvt_clock_date(kvt_clock_created(), import.date);
@@ -581,7 +400,7 @@ int main(int argc, char **argv)
     for (size_t r = 0; r < import.n_runs; r++) {
         pair_run(&import, &import.runs[r]);
         check_golds(&import, &import.runs[r]);
-        share_classes(&import.runs[r]);
+        kvt_pairing_share_classes(&import.runs[r].pairing);
     }
     for (size_t d = 0; d < import.n_datasets; d++)
         make_bins(&import, d);

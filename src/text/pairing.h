@@ -6,9 +6,10 @@
 #ifndef KVT_TEXT_PAIRING_H
 #define KVT_TEXT_PAIRING_H
 
-#include "core/error.h"
+#include "core/buffer.h"
 #include "text/prediction.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,6 +32,14 @@ struct kvt_pairing {
     bool with_ids; /* every row has one */
 };
 
+/*
+ * Writes what a row is known by into the buffer, in place of what it holds: "id: ID LENGTH", or
+ * without an id (NULL) "golds: JSON LENGTH". LENGTH may be NaN.
+ */
+void kvt_pairing_key(struct kvt_buffer *key, const char *id, const json_t *answers, double length);
+
+/* Sets occurrence and first of each row, and with_ids. Dropped rows do not count. */
+void kvt_pairing_number(struct kvt_pairing *pairing);
 /* Sets occurrences, and entry_id = hash of dataset, key and occurrence. Dropped rows do not count.
  */
 void kvt_pairing_identify(struct kvt_pairing *pairing, const char *dataset_id);
@@ -51,27 +60,15 @@ struct kvt_repeats kvt_pairing_repeats(const struct kvt_pairing *pairing, size_t
 /* Drops as many repeated rows as are certain, rows with the same text first. */
 void kvt_pairing_dedupe(struct kvt_pairing *pairing, size_t n_questions);
 
-void kvt_pairing_free(struct kvt_pairing *pairing);
+/* How many rows are not dropped. */
+size_t kvt_pairing_kept(const struct kvt_pairing *pairing);
 
-/* Questions, as LongBench rows or as the entries of a manifest (kvt-bin). */
-struct kvt_questions {
-    json_t **items; /* objects */
-    size_t count, capacity;
-    bool manifest; /* they are entries */
-};
-
-/* Takes question rows and entry lines from the file's text; other kinds are passed over. */
-int kvt_questions_read(struct kvt_questions *questions, const char *data, size_t length,
-                       const char *source, struct kvt_error *error);
 /*
- * Joins the rows with the questions, whose ids, golds, classes and lengths they take (of a manifest
- * also entry_id, bin and tokens; rows of questions that were not selected are dropped). By id where
- * the row has one; else with a manifest by golds and length, with question rows by order. Returns
- * -1 with *error, naming the first row whose golds are not those of its question, or when the
- * numbers differ.
+ * Gives all rows of a file the classes of its last one, or none if that has none, as the
+ * benchmark's own scorer takes them.
  */
-int kvt_questions_join(const struct kvt_questions *questions, struct kvt_pairing *pairing,
-                       struct kvt_error *error);
-void kvt_questions_free(struct kvt_questions *questions);
+void kvt_pairing_share_classes(struct kvt_pairing *pairing);
+
+void kvt_pairing_free(struct kvt_pairing *pairing);
 
 #endif

@@ -1,0 +1,29 @@
+/*
+ * text/row_notes.h: what there is to say of a run's rows before its numbers are believed.
+ */
+#ifndef KVT_TEXT_ROW_NOTES_H
+#define KVT_TEXT_ROW_NOTES_H
+
+#include "core/buffer.h"
+#include "text/pairing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What is known of the rows beside themselves. */
+struct kvt_row_context {
+    const char *task;
+    size_t n_questions; /* of the task; 0: unknown */
+    bool questions;     /* the rows are joined with questions or a manifest */
+    bool dedupe;        /* repeated rows are dropped next */
+};
+
+/* Says on stderr (kvt_say) which rows came twice, whether there are too few, and how rows without
+ * ids find their entries. The rows are numbered, and at least one. */
+void kvt_row_notes_say(const struct kvt_pairing *pairing, const struct kvt_row_context *context);
+
+/* Appends the first rows that an earlier row's key has: "4 (as 1), 5 (as 2)", with the names of the
+ * files where they are of two. */
+void kvt_row_notes_repeats(const struct kvt_pairing *pairing, struct kvt_buffer *out);
+
+#endif
