@@ -203,6 +203,7 @@ static void pair_run(struct import *import, struct run *run)
     struct kvt_error error;
     kvt_pairing_identify(&run->pairing, dataset->record.id);
     size_t known = kvt_questions_expected(&import->questions, &run->pairing, dataset->record.task);
+    kvt_pairing_mark(&run->pairing, known);
     kvt_row_notes_say(&run->pairing,
                       &(struct kvt_row_context){.task = dataset->record.task,
                                                 .n_questions = known,
@@ -216,7 +217,7 @@ static void pair_run(struct import *import, struct run *run)
                          : run->pairing.with_ids    ? "id"
                                                     : "golds";
     if (dedupe)
-        kvt_pairing_dedupe(&run->pairing, known);
+        kvt_pairing_dedupe(&run->pairing);
     if (import->questions.count &&
         kvt_questions_join(&import->questions, &run->pairing, &error) != 0)
         kvt_die_error(&error);
@@ -238,6 +239,19 @@ static void check_golds(struct import *import, struct run *run)
                  row->prediction->row);
         bad_row(import, row->prediction->source, row->prediction->line, "", 0, &error);
         row->dropped = true;
+    }
+}
+
+/* Names the rows that cannot be compared: those without a partner in their task's full cache. */
+static void note_partners(const struct import *import, const struct run *run)
+{
+    for (size_t r = 0; r < import->n_runs && !run->record.reference; r++) {
+        const struct run *other = &import->runs[r];
+        if (other->record.reference && other->dataset == run->dataset &&
+            kvt_import_same_model(&other->record, &run->record)) {
+            kvt_row_notes_partners(&run->pairing, &other->pairing);
+            break;
+        }
     }
 }
 
@@ -402,6 +416,8 @@ int main(int argc, char **argv)
         check_golds(&import, &import.runs[r]);
         kvt_pairing_share_classes(&import.runs[r].pairing);
     }
+    for (size_t r = 0; r < import.n_runs; r++)
+        note_partners(&import, &import.runs[r]);
     for (size_t d = 0; d < import.n_datasets; d++)
         make_bins(&import, d);
     emit_all(&import);

@@ -31,6 +31,10 @@ like "a code_sim mean of the other backend is recognised" "$(line 'lcc | full')"
 like "tasks that are not scored are named" "$(cat "$table")" 'Rows not scored: 6 .*dureader'
 like "repeated rows are named" "$(cat "$table")" '203 rows of narrativeqa, 3 repeated: row 4 \(as 1\)'
 ok "the stream it kept renders" kvt-lint "$scratch/stream"
+sed -i 100d "$folder/nothing-0.5/narrativeqa.jsonl"
+ok "a row that is missing" scripts/audit --bins=2 "$folder"
+like "is named" "$(cat "$table")" '^- .*nothing-0.5/narrativeqa.jsonl: no partner for 1 rows of .*full/narrativeqa.jsonl: row 100$'
+rows '"word\(.) gold"' >"$folder/nothing-0.5/narrativeqa.jsonl"
 ok "--dedupe" scripts/audit --dedupe --bins=2 "$folder"
 like "drops them" "$(line 'narrativeqa | cut-0.2')" '\| 50.00 \| 50.25 \|'
 mkdir "$scratch/named"

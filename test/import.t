@@ -103,6 +103,23 @@ like "a missing row is noticed" "$(cat "$scratch/said")" '199 rows of narrativeq
 is "and does not shift the others" "$(comm -12 <(entries <"$scratch/fewer" | sort) <(entries <"$scratch/deduped" | sort) | wc -l)" 199
 like "it is said how rows without ids are joined" "$(cat "$scratch/said")" 'without ids: paired .* by order'
 
+# two questions with equal golds, 11 and 12, are none of the three rows that came again
+jq -nc 'range(200) | {pred:"p\(.)",answers:["g\(if . == 11 then 10 else . end)"],all_classes:null,length:(if . == 11 then 10 else . end)}' >"$scratch/narrativeqa.jsonl"
+(cat "$scratch/narrativeqa.jsonl"; sed -n '21,22p' "$scratch/narrativeqa.jsonl") >"$scratch/more.jsonl"
+run longbench -p full -t narrativeqa "$scratch/more.jsonl" >/dev/null
+like "only rows that came twice are named as such" "$(cat "$scratch/said")" '2 repeated: row 201 \(as 21\), 202 \(as 22\); kept'
+run longbench -p full -t odd "$scratch/narrativeqa.jsonl" >/dev/null
+like "of a task whose questions nobody counted: by the texts" "$(cat "$scratch/said")" 'row 12 \(as 11\); they are no repetition, as their texts differ'
+mkdir -p "$scratch"/partner/{full,cut-64,other-64}
+cp "$scratch/narrativeqa.jsonl" "$scratch/partner/full/odd.jsonl"
+sed '7d; s/"g9"/"h9"/' "$scratch/narrativeqa.jsonl" >"$scratch/partner/cut-64/odd.jsonl"
+tac "$scratch/narrativeqa.jsonl" >"$scratch/partner/other-64/odd.jsonl"
+(cd "$scratch/partner" && run longbench cut-64/odd.jsonl full/odd.jsonl other-64/odd.jsonl >/dev/null)
+is "rows without a partner in the full cache's file are named, and those that have none here" \
+    "$(grep partner "$scratch/said")" \
+    "kvt-import: cut-64/odd.jsonl: 1 rows without a partner in full/odd.jsonl, by golds and length or id: row 9
+kvt-import: cut-64/odd.jsonl: no partner for 2 rows of full/odd.jsonl: row 7, 10"
+
 # --- question files ---------------------------------------------------------------------------------
 run longbench --questions=questions.jsonl snapkv-64/hotpotqa.jsonl >"$scratch/joined"
 is "questions give ids" "$(entries <"$scratch/joined")" "$(entries <"$scratch/factory")"

@@ -61,8 +61,13 @@ static bool same(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+bool kvt_import_same_model(const struct kvt_import_run *a, const struct kvt_import_run *b)
+{
+    return same(a->model, b->model);
+}
+
 bool kvt_import_same_run(const struct kvt_import_run *a, const struct kvt_import_run *b)
 {
     return same(a->policy, b->policy) && a->budget == b->budget && same(a->unit, b->unit) &&
-           same(a->model, b->model);
+           kvt_import_same_model(a, b);
 }

@@ -36,5 +36,7 @@ const char *kvt_import_task(const struct kvt_import_asked *asked, const struct k
 
 /* Whether rows of one belong to the other: policy, budget, unit and model are the same. */
 bool kvt_import_same_run(const struct kvt_import_run *a, const struct kvt_import_run *b);
+/* Whether they can be compared: of one model, or both of an unnamed one. */
+bool kvt_import_same_model(const struct kvt_import_run *a, const struct kvt_import_run *b);
 
 #endif

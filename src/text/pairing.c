@@ -107,17 +107,24 @@ struct kvt_repeats kvt_pairing_repeats(const struct kvt_pairing *pairing, size_t
     return repeats;
 }
 
-void kvt_pairing_dedupe(struct kvt_pairing *pairing, size_t n_questions)
+void kvt_pairing_mark(struct kvt_pairing *pairing, size_t n_questions)
 {
     size_t left = kvt_pairing_repeats(pairing, n_questions).certain;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < pairing->count && left > 0; i++) {
             struct kvt_paired *row = &pairing->rows[i];
-            if (row->dropped || row->occurrence == 0 || (pass == 0 && !same_text(pairing, row)))
+            if (row->dropped || row->repeated || row->occurrence == 0 ||
+                (pass == 0 && !same_text(pairing, row)))
                 continue;
-            row->dropped = true;
+            row->repeated = true;
             left--;
         }
+}
+
+void kvt_pairing_dedupe(struct kvt_pairing *pairing)
+{
+    for (size_t i = 0; i < pairing->count; i++)
+        pairing->rows[i].dropped = pairing->rows[i].dropped || pairing->rows[i].repeated;
 }
 
 size_t kvt_pairing_kept(const struct kvt_pairing *pairing)

@@ -20,6 +20,7 @@ struct kvt_paired {
     struct kvt_prediction *prediction;
     size_t occurrence; /* 0, or how many rows before it have the same key */
     size_t first;      /* index of the first row with its key */
+    bool repeated;     /* marked as one that came twice */
     bool dropped;
     char entry_id[KVT_ENTRY_ID_SIZE];
     long bin;      /* -1 until known */
@@ -57,8 +58,10 @@ struct kvt_repeats {
  * with the same text.
  */
 struct kvt_repeats kvt_pairing_repeats(const struct kvt_pairing *pairing, size_t n_questions);
-/* Drops as many repeated rows as are certain, rows with the same text first. */
-void kvt_pairing_dedupe(struct kvt_pairing *pairing, size_t n_questions);
+/* Marks as many repeated rows as are certain, rows with the same text first. Once. */
+void kvt_pairing_mark(struct kvt_pairing *pairing, size_t n_questions);
+/* Drops the marked rows. */
+void kvt_pairing_dedupe(struct kvt_pairing *pairing);
 
 /* How many rows are not dropped. */
 size_t kvt_pairing_kept(const struct kvt_pairing *pairing);

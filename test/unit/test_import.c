@@ -194,6 +194,12 @@ static void test_rows(void)
     struct kvt_buffer text = {0};
     kvt_row_notes_repeats(&pairing, &text);
     is_text(kvt_buffer_string(&text), "1 of g (as 2 of f)", "a repeated row, with both files");
+    kvt_buffer_clear(&text);
+    kvt_pairing_identify(&pairing, "d");
+    struct kvt_pairing one = {.rows = &pairing.rows[1], .count = 1};
+    is_int(kvt_row_notes_unpaired(&one, &pairing, &text), 0, "a row that the other run has");
+    is_int(kvt_row_notes_unpaired(&pairing, &one, &text), 2, "two that it has not");
+    is_text(kvt_buffer_string(&text), "row 1, 2 of g", "the repeated one aside");
     kvt_buffer_free(&text);
     struct kvt_questions questions = {0};
     is_int(kvt_questions_expected(&questions, &pairing, "qasper"), 200,

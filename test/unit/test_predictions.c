@@ -177,7 +177,8 @@ static void test_repeats(void)
     is_int(kvt_pairing_repeats(&pairing, 1).certain, 2, "no more than there are repeated keys");
     ok(strcmp(pairing.rows[0].entry_id, pairing.rows[2].entry_id) != 0,
        "a repeated row is an entry of its own");
-    kvt_pairing_dedupe(&pairing, 3);
+    kvt_pairing_mark(&pairing, 3);
+    kvt_pairing_dedupe(&pairing);
     ok(kept(&pairing) == 3 && pairing.rows[2].dropped, "dropped: the one with the same text");
     struct kvt_predictions shifted =
         rows_of(ROW("z", "y", "9") ROW("b", "x", "2") ROW("a", "x", "1"));
