@@ -13,11 +13,10 @@
 #include "core/option.h"
 #include "dataset/entry_bins.h"
 #include "stream/json.h"
-#include "stream/number.h"
 #include "stream/stage.h"
 #include "text/import_record.h"
 #include "text/import_run.h"
-#include "text/pairing.h"
+#include "text/import_set.h"
 #include "text/prediction.h"
 #include "text/questions.h"
 #include "text/row_notes.h"
@@ -69,21 +68,6 @@ static const struct kvt_usage usage = {
     "kvt-score",
     options};
 
-/* A task: its rows are of one dataset, binned together whatever the run. */
-struct dataset {
-    struct kvt_import_dataset record;
-    char *exp_group;
-    struct kvt_entry_bins entries;
-};
-
-/* One policy and budget on one task. */
-struct run {
-    size_t dataset; /* index */
-    char *policy, *model;
-    struct kvt_import_run record;
-    struct kvt_pairing pairing;
-};
-
 struct import {
     struct kvt_stage stage;
     const struct kvt_prediction_format *format;
@@ -91,10 +75,8 @@ struct import {
     struct kvt_questions questions;
     struct kvt_predictions *files; /* one list of predictions per file */
     size_t n_files;
-    struct dataset *datasets;
-    size_t n_datasets, datasets_capacity;
-    struct run *runs;
-    size_t n_runs, runs_capacity;
+    struct kvt_import_set set;
+    struct kvt_entry_bins *bins; /* of each dataset */
     char date[KVT_DATE_SIZE];
     struct kvt_buffer record;
 };
@@ -109,44 +91,6 @@ static int bad_row(void *context, const char *source, size_t line, const char *t
     struct kvt_line bad = {.data = text, .length = length, .source = source, .number = line};
     kvt_stage_bad(&import->stage, &bad, error->text); /* ends the process without --skip-bad */
     return 0;
-}
-
-static size_t dataset_of(struct import *import, const char *task)
-{
-    for (size_t i = 0; i < import->n_datasets; i++)
-        if (strcmp(import->datasets[i].record.task, task) == 0)
-            return i;
-    kvt_grow(&import->datasets, &import->datasets_capacity, import->n_datasets,
-             sizeof *import->datasets);
-    struct dataset *dataset = &import->datasets[import->n_datasets];
-    *dataset =
-        (struct dataset){.record = {.task = task, .date = import->date, .n_bins = (size_t)n_bins}};
-    dataset->exp_group = exp_option ? kvt_strdup(exp_option) : kvt_asprintf("import-%s", task);
-    dataset->record.exp_group = dataset->exp_group;
-    kvt_import_id(dataset->record.id, (const char *const[]){"import", task, NULL});
-    return import->n_datasets++;
-}
-
-/* The run of this task, policy and budget; `like` keeps its texts. */
-static struct run *run_of(struct import *import, const struct kvt_import_run *like, size_t dataset)
-{
-    for (size_t i = 0; i < import->n_runs; i++) {
-        struct run *run = &import->runs[i];
-        if (run->dataset == dataset && kvt_import_same_run(&run->record, like))
-            return run;
-    }
-    kvt_grow(&import->runs, &import->runs_capacity, import->n_runs, sizeof *import->runs);
-    struct run *run = &import->runs[import->n_runs++];
-    *run = (struct run){.dataset = dataset, .record = *like};
-    run->record.policy = run->policy = kvt_strdup(like->policy);
-    run->record.model = run->model = like->model ? kvt_strdup(like->model) : NULL;
-    const struct kvt_import_dataset *of = &import->datasets[dataset].record;
-    char budget[KVT_NUMBER_SIZE];
-    kvt_number_format(like->budget, budget);
-    kvt_import_id(run->record.id, (const char *const[]){"import", of->exp_group, of->task,
-                                                        run->model ? run->model : "", run->policy,
-                                                        budget, like->unit, like->replicate, NULL});
-    return run;
 }
 
 static void add_file(struct import *import, const char *path, size_t number)
@@ -183,11 +127,7 @@ static void add_file(struct import *import, const char *path, size_t number)
         row->task = name; /* lives as long as the rows */
         if (isnan(row->length))
             row->length = hints.length;
-        struct kvt_pairing *pairing =
-            &run_of(import, &like, dataset_of(import, row->task))->pairing;
-        kvt_grow(&pairing->rows, &pairing->capacity, pairing->count, sizeof *pairing->rows);
-        pairing->rows[pairing->count++] =
-            (struct kvt_paired){.prediction = row, .bin = -1, .tokens = NAN};
+        kvt_import_set_add(&import->set, &like, row);
     }
     kvt_hints_free(&hints);
     free(settings);
@@ -197,15 +137,15 @@ static void add_file(struct import *import, const char *path, size_t number)
 /* --- pairing and bins ----------------------------------------------------------------------------
  */
 
-static void pair_run(struct import *import, struct run *run)
+static void pair_run(struct import *import, struct kvt_imported_run *run)
 {
-    const struct dataset *dataset = &import->datasets[run->dataset];
+    const struct kvt_import_dataset *dataset = &import->set.datasets[run->dataset].record;
     struct kvt_error error;
-    kvt_pairing_identify(&run->pairing, dataset->record.id);
-    size_t known = kvt_questions_expected(&import->questions, &run->pairing, dataset->record.task);
+    kvt_pairing_identify(&run->pairing, dataset->id);
+    size_t known = kvt_questions_expected(&import->questions, &run->pairing, dataset->task);
     kvt_pairing_mark(&run->pairing, known);
     kvt_row_notes_say(&run->pairing,
-                      &(struct kvt_row_context){.task = dataset->record.task,
+                      &(struct kvt_row_context){.task = dataset->task,
                                                 .n_questions = known,
                                                 .questions = import->questions.count > 0,
                                                 .dedupe = dedupe != 0});
@@ -224,11 +164,11 @@ static void pair_run(struct import *import, struct run *run)
     run->record.n_dropped = run->pairing.count - kvt_pairing_kept(&run->pairing);
     for (size_t i = 0; i < run->pairing.count && !import->questions.manifest; i++)
         run->pairing.rows[i].entry_id[0] = '\0'; /* dropping changes occurrences, joining keys */
-    kvt_pairing_identify(&run->pairing, dataset->record.id);
+    kvt_pairing_identify(&run->pairing, dataset->id);
 }
 
 /* Rows without golds cannot be scored: bad lines. */
-static void check_golds(struct import *import, struct run *run)
+static void check_golds(struct import *import, struct kvt_imported_run *run)
 {
     for (size_t i = 0; i < run->pairing.count; i++) {
         struct kvt_paired *row = &run->pairing.rows[i];
@@ -243,42 +183,39 @@ static void check_golds(struct import *import, struct run *run)
 }
 
 /* Names the rows that cannot be compared: those without a partner in their task's full cache. */
-static void note_partners(const struct import *import, const struct run *run)
+static void note_partners(const struct import *import, const struct kvt_imported_run *run)
 {
-    for (size_t r = 0; r < import->n_runs && !run->record.reference; r++) {
-        const struct run *other = &import->runs[r];
-        if (other->record.reference && other->dataset == run->dataset &&
-            kvt_import_same_model(&other->record, &run->record)) {
-            kvt_row_notes_partners(&run->pairing, &other->pairing);
-            break;
-        }
-    }
+    const struct kvt_imported_run *full = kvt_import_set_reference(&import->set, run);
+    if (full)
+        kvt_row_notes_partners(&run->pairing, &full->pairing);
 }
 
 /* Bins the entries of a dataset, each once however many runs have it. */
 static void make_bins(struct import *import, size_t number)
 {
-    struct dataset *dataset = &import->datasets[number];
-    struct kvt_entry_bins *entries = &dataset->entries;
-    for (size_t r = 0; r < import->n_runs; r++)
-        for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
-             i++) {
-            const struct kvt_paired *row = &import->runs[r].pairing.rows[i];
+    struct kvt_import_dataset *dataset = &import->set.datasets[number].record;
+    struct kvt_entry_bins *bins = &import->bins[number];
+    for (size_t r = 0; r < import->set.n_runs; r++) {
+        const struct kvt_imported_run *run = &import->set.runs[r];
+        for (size_t i = 0; run->dataset == number && i < run->pairing.count; i++) {
+            const struct kvt_paired *row = &run->pairing.rows[i];
             if (!row->dropped)
-                kvt_entry_bins_add(entries, row->entry_id, row->prediction->length);
+                kvt_entry_bins_add(bins, row->entry_id, row->prediction->length);
         }
-    if (entries->n_unknown > 0 && n_bins > 1)
+    }
+    if (bins->n_unknown > 0 && n_bins > 1)
         kvt_die(KVT_DATA, "--bins: %zu rows of %s have no length; --questions=FILE gives it",
-                entries->n_unknown, dataset->record.task);
-    kvt_entry_bins_make(entries, (size_t)n_bins);
-    for (size_t r = 0; r < import->n_runs; r++)
-        for (size_t i = 0; import->runs[r].dataset == number && i < import->runs[r].pairing.count;
-             i++) {
-            struct kvt_paired *row = &import->runs[r].pairing.rows[i];
+                bins->n_unknown, dataset->task);
+    kvt_entry_bins_make(bins, (size_t)n_bins);
+    for (size_t r = 0; r < import->set.n_runs; r++) {
+        struct kvt_imported_run *run = &import->set.runs[r];
+        for (size_t i = 0; run->dataset == number && i < run->pairing.count; i++) {
+            struct kvt_paired *row = &run->pairing.rows[i];
             if (!row->dropped && row->bin < 0)
-                row->bin = (long)kvt_entry_bins_find(entries, row->entry_id);
+                row->bin = (long)kvt_entry_bins_find(bins, row->entry_id);
         }
-    dataset->record.n_entries = entries->count;
+    }
+    dataset->n_entries = bins->count;
 }
 
 /* --- records -------------------------------------------------------------------------------------
@@ -289,13 +226,15 @@ static void emit(struct import *import, const char *kind)
     kvt_stage_emit_buffer(&import->stage, kind, &import->record);
 }
 
-static void emit_dataset(struct import *import, const struct dataset *dataset)
+static void emit_dataset(struct import *import, size_t number)
 {
-    kvt_import_write_dataset(&import->record, &dataset->record);
+    const struct kvt_import_dataset *dataset = &import->set.datasets[number].record;
+    const struct kvt_length_bins *bins = &import->bins[number].bins;
+    kvt_import_write_dataset(&import->record, dataset);
     emit(import, "dataset");
-    for (size_t b = 0; b < dataset->entries.bins.count; b++) {
-        const struct kvt_length_bin *bin = &dataset->entries.bins.bins[b];
-        kvt_import_write_bin(&import->record, &dataset->record, b, bin->token_min, bin->token_max,
+    for (size_t b = 0; b < bins->count; b++) {
+        const struct kvt_length_bin *bin = &bins->bins[b];
+        kvt_import_write_bin(&import->record, dataset, b, bin->token_min, bin->token_max,
                              bin->n_examples);
         emit(import, "bin");
     }
@@ -303,12 +242,12 @@ static void emit_dataset(struct import *import, const struct dataset *dataset)
 
 static void emit_experiment(struct import *import, size_t dataset)
 {
-    const struct kvt_import_run **runs = kvt_alloc_array(import->n_runs, sizeof *runs);
+    const struct kvt_import_run **runs = kvt_alloc_array(import->set.n_runs, sizeof *runs);
     size_t count = 0;
-    for (size_t r = 0; r < import->n_runs; r++)
-        if (import->runs[r].dataset == dataset)
-            runs[count++] = &import->runs[r].record;
-    kvt_import_write_experiment(&import->record, &import->datasets[dataset].record, runs, count,
+    for (size_t r = 0; r < import->set.n_runs; r++)
+        if (import->set.runs[r].dataset == dataset)
+            runs[count++] = &import->set.runs[r].record;
+    kvt_import_write_experiment(&import->record, &import->set.datasets[dataset].record, runs, count,
                                 kvt_settings_tree(&import->settings));
     emit(import, "experiment");
     free(runs);
@@ -316,18 +255,19 @@ static void emit_experiment(struct import *import, size_t dataset)
 
 static void emit_all(struct import *import)
 {
-    for (size_t d = 0; d < import->n_datasets; d++) {
+    for (size_t d = 0; d < import->set.n_datasets; d++) {
         emit_experiment(import, d);
         if (!import->questions.manifest) /* else they stand in the manifest */
-            emit_dataset(import, &import->datasets[d]);
+            emit_dataset(import, d);
     }
-    for (size_t r = 0; r < import->n_runs; r++) {
-        import->runs[r].record.dataset = &import->datasets[import->runs[r].dataset].record;
-        kvt_import_write_run(&import->record, &import->runs[r].record);
+    for (size_t r = 0; r < import->set.n_runs; r++) {
+        import->set.runs[r].record.dataset =
+            &import->set.datasets[import->set.runs[r].dataset].record;
+        kvt_import_write_run(&import->record, &import->set.runs[r].record);
         emit(import, "run");
     }
-    for (size_t r = 0; r < import->n_runs; r++) {
-        const struct run *run = &import->runs[r];
+    for (size_t r = 0; r < import->set.n_runs; r++) {
+        const struct kvt_imported_run *run = &import->set.runs[r];
         for (size_t i = 0; i < run->pairing.count; i++) {
             if (run->pairing.rows[i].dropped)
                 continue;
@@ -375,20 +315,13 @@ static void read_questions(struct import *import)
 
 static void import_free(struct import *import)
 {
-    for (size_t i = 0; i < import->n_datasets; i++) {
-        free(import->datasets[i].exp_group);
-        kvt_entry_bins_free(&import->datasets[i].entries);
-    }
-    for (size_t i = 0; i < import->n_runs; i++) {
-        free(import->runs[i].policy);
-        free(import->runs[i].model);
-        kvt_pairing_free(&import->runs[i].pairing);
-    }
+    for (size_t i = 0; i < import->set.n_datasets; i++)
+        kvt_entry_bins_free(&import->bins[i]);
     for (size_t i = 0; i < import->n_files; i++)
         kvt_predictions_free(&import->files[i]);
+    free(import->bins);
     free(import->files);
-    free(import->datasets);
-    free(import->runs);
+    kvt_import_set_free(&import->set);
     kvt_questions_free(&import->questions);
     kvt_buffer_free(&import->record);
     kvt_settings_close(&import->settings);
@@ -403,6 +336,8 @@ int main(int argc, char **argv)
     check_options(&import, &arguments);
     kvt_settings_open(&import.settings, common.config, &arguments);
     kvt_clock_date(kvt_clock_created(), import.date);
+    import.set = (struct kvt_import_set){
+        .exp_group = exp_option, .date = import.date, .n_bins = (size_t)n_bins};
     struct kvt_arguments nothing = {0};
     kvt_stage_open(&import.stage, "kvt-import", &common, &nothing);
     if (questions_path)
@@ -411,14 +346,15 @@ int main(int argc, char **argv)
     import.files = kvt_alloc_zero(import.n_files, sizeof *import.files);
     for (size_t i = 0; i < arguments.n_files; i++)
         add_file(&import, arguments.files[i], i);
-    for (size_t r = 0; r < import.n_runs; r++) {
-        pair_run(&import, &import.runs[r]);
-        check_golds(&import, &import.runs[r]);
-        kvt_pairing_share_classes(&import.runs[r].pairing);
+    for (size_t r = 0; r < import.set.n_runs; r++) {
+        pair_run(&import, &import.set.runs[r]);
+        check_golds(&import, &import.set.runs[r]);
+        kvt_pairing_share_classes(&import.set.runs[r].pairing);
     }
-    for (size_t r = 0; r < import.n_runs; r++)
-        note_partners(&import, &import.runs[r]);
-    for (size_t d = 0; d < import.n_datasets; d++)
+    for (size_t r = 0; r < import.set.n_runs; r++)
+        note_partners(&import, &import.set.runs[r]);
+    import.bins = kvt_alloc_zero(import.set.n_datasets, sizeof *import.bins);
+    for (size_t d = 0; d < import.set.n_datasets; d++)
         make_bins(&import, d);
     emit_all(&import);
     kvt_stage_close(&import.stage, kvt_settings_given(&import.settings));

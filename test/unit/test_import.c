@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "dataset/entry_bins.h"
 #include "text/import_run.h"
+#include "text/import_set.h"
 #include "text/lines.h"
 #include "text/questions.h"
 #include "text/row_notes.h"
@@ -223,6 +224,33 @@ static void test_rows(void)
     kvt_predictions_free(&rows[1]);
 }
 
+static void test_set(void)
+{
+    struct kvt_import_set set = {.date = "2026-01-01T00:00:00Z", .n_bins = 1};
+    char qasper[] = "qasper", lcc[] = "lcc";
+    struct kvt_prediction rows[] = {{.task = qasper}, {.task = lcc}, {.task = qasper}};
+    struct kvt_import_run full = {
+        .policy = "full", .budget = 1, .unit = "fraction", .reference = true, .replicate = "a"};
+    struct kvt_import_run cut = {.policy = "h2o", .budget = 64, .unit = "tokens", .replicate = "a"};
+    struct kvt_import_run other = cut;
+    other.model = "m";
+    kvt_import_set_add(&set, &cut, &rows[0]);
+    kvt_import_set_add(&set, &cut, &rows[1]);
+    kvt_import_set_add(&set, &full, &rows[0]);
+    kvt_import_set_add(&set, &cut, &rows[2]);
+    kvt_import_set_add(&set, &other, &rows[2]);
+    is_int(set.n_datasets, 2, "a dataset for each task");
+    is_text(set.datasets[1].record.exp_group, "import-lcc", "an experiment for each");
+    is_int(set.n_runs, 4, "a run for each policy, budget and model on a task");
+    is_int(set.runs[0].pairing.count, 2, "which has all its rows");
+    ok(strcmp(set.runs[0].record.id, set.runs[1].record.id) != 0, "runs have ids of their own");
+    ok(kvt_import_set_reference(&set, &set.runs[0]) == &set.runs[2], "the full cache of a run");
+    ok(!kvt_import_set_reference(&set, &set.runs[1]), "none on the other task");
+    ok(!kvt_import_set_reference(&set, &set.runs[2]), "none of a full cache");
+    ok(!kvt_import_set_reference(&set, &set.runs[3]), "none of another model");
+    kvt_import_set_free(&set);
+}
+
 int main(void)
 {
     test_describe();
@@ -231,5 +259,6 @@ int main(void)
     test_lines();
     test_file();
     test_rows();
+    test_set();
     return tap_done();
 }
