@@ -4,7 +4,6 @@
 #include "core/error.h"
 #include "core/memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,18 +64,9 @@ static struct kvt_token_slot *slot_of(const struct kvt_tokens *tokens,
     }
 }
 
-static inline void note_token(struct kvt_tokens *tokens, const char *data, size_t length)
-{
-    struct kvt_token *token = &tokens->said_tokens[tokens->n_said_tokens++];
-    *token = known_by(data, length);
-    note(&tokens->said, token);
-}
-
 static inline void add_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
     const struct kvt_token token = known_by(data, length);
-    if (!noted(&tokens->said, &token))
-        return;
     struct kvt_token_slot *slot = slot_of(tokens, &token);
     if (slot->epoch != tokens->epoch)
         *slot = (struct kvt_token_slot){token.first, data, length, tokens->epoch, 0, 0};
@@ -84,38 +74,76 @@ static inline void add_token(struct kvt_tokens *tokens, const char *data, size_t
     tokens->places.data[tokens->places.count++] = (uint32_t)(slot - tokens->slots);
 }
 
-static inline void count_known(struct kvt_tokens *tokens, const struct kvt_token *token)
+static inline void count_token(struct kvt_tokens *tokens, const char *data, size_t length)
 {
-    if (!noted(&tokens->known, token))
+    const struct kvt_token token = known_by(data, length);
+    if (!noted(&tokens->known, &token))
         return;
-    struct kvt_token_slot *slot = slot_of(tokens, token);
+    struct kvt_token_slot *slot = slot_of(tokens, &token);
     if (slot->epoch == tokens->epoch)
         slot->count++;
 }
 
-static inline void count_token(struct kvt_tokens *tokens, const char *data, size_t length)
+static inline char tag(const struct kvt_token *token)
 {
-    const struct kvt_token token = known_by(data, length);
-    count_known(tokens, &token);
+    return (char)(token->mixed >> 56);
 }
 
-/* Calls `visit` for each token. A block of the text at a time; where its spaces are, tokens end. */
+static inline void say_token(struct kvt_tokens *tokens, const char *data, size_t length)
+{
+    struct kvt_token *token = &tokens->said[tokens->n_said];
+    *token = known_by(data, length);
+    tokens->tags[tokens->n_said++] = tag(token);
+}
+
+/* Uses up one of those that are set, if one is the token. */
+static void use_one_of(struct kvt_tokens *tokens, uint64_t set, const struct kvt_token *token)
+{
+    for (; set; set &= set - 1) {
+        const struct kvt_token *said = &tokens->said[kvt_bits_lowest(set)];
+        if (said->first != token->first || said->text.length != token->text.length ||
+            memcmp(said->text.data, token->text.data, token->text.length) != 0)
+            continue;
+        tokens->unused &= ~(set & -set);
+        return;
+    }
+}
+
+/*
+ * The same for a token of a gold. Which tokens both have cannot be predicted, and so there is no
+ * branch on it: only where a tag says too much, or a token's first bytes.
+ */
+static inline void use_token(struct kvt_tokens *tokens, const char *data, size_t length)
+{
+    const struct kvt_token token = known_by(data, length);
+    const uint64_t set = kvt_block_equal(tokens->tags, tag(&token)) & tokens->unused;
+    const uint64_t none = (uint64_t)1 << (KVT_BLOCK - 1);
+    const struct kvt_token *said = &tokens->said[kvt_bits_lowest(set | none)];
+    const bool other = ((said->first ^ token.first) | (said->text.length ^ length)) != 0;
+    if ((set != 0) & (other | (length > sizeof token.first)))
+        use_one_of(tokens, set, &token);
+    else
+        tokens->unused &= ~(set & -set);
+}
+
+/* Calls `visit` for each token. A block of the text at a time; where its spaces are, and its end,
+ * tokens end. */
 static inline void for_each(struct kvt_tokens *tokens, struct kvt_span text,
                             void (*visit)(struct kvt_tokens *, const char *, size_t))
 {
     const char *token = text.data, *end = text.data + text.length;
-    for (const char *at = token; at < end; at += KVT_BLOCK) {
+    if (text.length == 0)
+        return;
+    for (const char *at = token; at <= end; at += KVT_BLOCK) {
         uint64_t spaces = kvt_block_equal(at, ' ');
         if (end - at < KVT_BLOCK)
-            spaces &= ((uint64_t)1 << (end - at)) - 1;
+            spaces = (spaces & (((uint64_t)1 << (end - at)) - 1)) | (uint64_t)1 << (end - at);
         for (; spaces; spaces &= spaces - 1) {
             const char *space = at + kvt_bits_lowest(spaces);
             visit(tokens, token, (size_t)(space - token));
             token = space + 1;
         }
     }
-    if (token < end)
-        visit(tokens, token, (size_t)(end - token));
 }
 
 /* An empty table with room for so many tokens. */
@@ -140,46 +168,46 @@ static void clear_slots(struct kvt_tokens *tokens, size_t n_tokens)
     }
 }
 
-/*
- * Most tokens of a gold are not in the prediction, and those of a short prediction are looked at
- * once more sooner than the golds' have got their slots. A long one is not worth it, and says
- * nearly everything.
- */
 void kvt_tokens_start(struct kvt_tokens *tokens, struct kvt_span prediction, size_t n_prediction,
                       size_t n_golds)
 {
-    const bool worth = n_prediction / 2 <= n_golds;
+    tokens->prediction = prediction;
+    tokens->is_short = n_prediction <= KVT_TOKENS_SHORT;
+    tokens->n_said = tokens->common.count = tokens->places.count = tokens->ends.count = 0;
+    if (tokens->is_short) {
+        for_each(tokens, prediction, say_token);
+        return;
+    }
     clear_slots(tokens, n_golds);
     kvt_numbers_reserve(&tokens->places, n_golds);
-    tokens->places.count = tokens->ends.count = 0;
-    tokens->prediction = prediction;
     memset(&tokens->known, 0, sizeof tokens->known);
-    memset(&tokens->said, worth ? 0 : 0xff, sizeof tokens->said);
-    tokens->n_said_tokens = 0;
-    if (!worth)
-        return;
-    kvt_grow(&tokens->said_tokens, &tokens->said_tokens_capacity, n_prediction,
-             sizeof *tokens->said_tokens);
-    for_each(tokens, prediction, note_token);
+}
+
+static uint64_t all_said(const struct kvt_tokens *tokens)
+{
+    return tokens->n_said == KVT_BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << tokens->n_said) - 1;
 }
 
 void kvt_tokens_add(struct kvt_tokens *tokens, struct kvt_span gold)
 {
-    for_each(tokens, gold, add_token);
-    kvt_numbers_add(&tokens->ends, (uint32_t)tokens->places.count);
+    if (tokens->is_short) {
+        const uint64_t said = all_said(tokens);
+        tokens->unused = said;
+        for_each(tokens, gold, use_token);
+        kvt_numbers_add(&tokens->common, kvt_bits_count(said & ~tokens->unused));
+    } else {
+        for_each(tokens, gold, add_token);
+        kvt_numbers_add(&tokens->ends, (uint32_t)tokens->places.count);
+    }
 }
 
 void kvt_tokens_count(struct kvt_tokens *tokens)
 {
-    if (tokens->places.count == 0)
-        return;
-    if (tokens->n_said_tokens == 0)
+    if (tokens->places.count > 0)
         for_each(tokens, tokens->prediction, count_token);
-    for (size_t i = 0; i < tokens->n_said_tokens; i++)
-        count_known(tokens, &tokens->said_tokens[i]);
 }
 
-size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
+static size_t common_at_places(struct kvt_tokens *tokens, size_t gold)
 {
     const uint32_t first = gold > 0 ? tokens->ends.data[gold - 1] : 0,
                    end = tokens->ends.data[gold];
@@ -195,10 +223,15 @@ size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
     return common;
 }
 
+size_t kvt_tokens_common(struct kvt_tokens *tokens, size_t gold)
+{
+    return tokens->is_short ? tokens->common.data[gold] : common_at_places(tokens, gold);
+}
+
 void kvt_tokens_free(struct kvt_tokens *tokens)
 {
     free(tokens->slots);
-    free(tokens->said_tokens);
+    free(tokens->common.data);
     free(tokens->places.data);
     free(tokens->ends.data);
     *tokens = (struct kvt_tokens){0};

@@ -5,9 +5,11 @@
 #ifndef KVT_TEXT_TOKENS_H
 #define KVT_TEXT_TOKENS_H
 
+#include "core/bits.h"
 #include "stream/string.h" /* struct kvt_span */
 #include "text/words.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,17 +36,27 @@ struct kvt_token {
     uint64_t mixed; /* a hash of it */
 };
 
+/* A prediction of up to so many tokens is short. */
+enum { KVT_TOKENS_SHORT = KVT_BLOCK };
+
 /* Zero-initialise; release with kvt_tokens_free. */
 struct kvt_tokens {
+    struct kvt_span prediction;
+    bool is_short;
+
+    /* Of a short prediction: its tokens in order, and a byte of each one's hash. */
+    char tags[KVT_TOKENS_SHORT];
+    struct kvt_token said[KVT_TOKENS_SHORT];
+    size_t n_said;
+    uint64_t unused;           /* those that no token of the gold has used up */
+    struct kvt_numbers common; /* [gold] */
+
+    /* Of a long one: the golds' tokens. */
     struct kvt_token_slot *slots;
     unsigned bits; /* 1 << bits slots, if there are any */
     uint32_t epoch;
-    struct kvt_span prediction;
-    struct kvt_token *said_tokens; /* of a short prediction, in order */
-    size_t n_said_tokens, said_tokens_capacity;
-    struct kvt_token_sieve said;  /* what the prediction may have of the golds */
     struct kvt_token_sieve known; /* what has a slot */
-    struct kvt_numbers places;    /* of such tokens of the golds, one gold after the other: slots */
+    struct kvt_numbers places;    /* of the golds' tokens, one gold after the other: slots */
     struct kvt_numbers ends;      /* [gold]: where its places end */
 };
 
