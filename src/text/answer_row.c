@@ -7,14 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_name(const struct kvt_member *member, const char *name, size_t length)
-{
-    return member->key_length == length && memcmp(member->key, name, length) == 0;
-}
-
-/* The key is in the source. */
-#define is_key(member, key) is_name((member), (key), sizeof(key) - 1)
-
 static bool is_null(const struct kvt_member *member)
 {
     return member->value_length == 4 && memcmp(member->value, "null", 4) == 0;
@@ -27,9 +19,8 @@ static int fail_at(const struct kvt_member *member, struct kvt_error *error)
                             member->key);
 }
 
-/* Members that are read, one bit each. */
+/* Members that are read, one bit each; and what else there is. */
 enum part {
-    NONE = 0,
     RESPONSE = 1 << 0,
     TEXT = 1 << 1,
     FINISH_REASON = 1 << 2,
@@ -42,15 +33,52 @@ enum part {
     TYPE = 1 << 9,
     STATUS = 1 << 10,
     KIND = 1 << 11,
+    MADE = 1 << 12,
+    NONE = 1 << 13,
 };
 
-/* Readers of JSON differ in which of two members of one name they take: neither is. */
-static int once(struct kvt_answer_row *row, enum part part, struct kvt_error *error)
+/* The names of an object's members that are read. */
+struct names {
+    const char *name;
+    enum part part;
+};
+
+/* clang-format off */
+static const struct names in_line[] = {
+    {"kind", KIND}, {"answers", ANSWERS}, {"meta", META}, {"response", RESPONSE}, {"error", ERROR},
+    {NULL, NONE}};
+static const struct names in_response[] = {
+    {"text", TEXT}, {"finish_reason", FINISH_REASON}, {NULL, NONE}};
+static const struct names in_meta[] = {
+    {"task", TASK}, {"dataset", DATASET}, {"all_classes", ALL_CLASSES}, {NULL, NONE}};
+static const struct names in_error[] = {
+    {"type", TYPE}, {"status", STATUS}, {NULL, NONE}};
+/* clang-format on */
+
+static bool is_name(const struct kvt_member *member, const char *name)
 {
-    if (row->seen & part)
-        return kvt_fail(error, KVT_DATA, "stands twice");
-    row->seen |= part;
-    return 0;
+    return strlen(name) == member->key_length && memcmp(member->key, name, member->key_length) == 0;
+}
+
+static enum part find_part(const struct names *names, const char *const *made,
+                           const struct kvt_member *member)
+{
+    for (; made && *made; made++)
+        if (is_name(member, *made))
+            return MADE;
+    while (names->name && !is_name(member, names->name))
+        names++;
+    return names->part;
+}
+
+/* Which member it is. That of an object like the one before was looked up there. */
+static inline enum part part_of(struct kvt_shape *shape, const struct names *names,
+                                const char *const *made, const struct kvt_member *member)
+{
+    unsigned *note = kvt_shape_note(shape);
+    if (*note == 0)
+        *note = find_part(names, made, member);
+    return (enum part) * note;
 }
 
 /* The member under its name, if that is written with escapes. */
@@ -110,7 +138,7 @@ static int parse_list(struct kvt_answer_row *row, const struct kvt_member *membe
  * the scan, which is bad then.
  */
 typedef int member_reader(struct kvt_answer_row *row, struct kvt_scan *scan,
-                          struct kvt_member *member, struct kvt_error *error);
+                          struct kvt_member *member, enum part part, struct kvt_error *error);
 
 static int pass(struct kvt_scan *scan, struct kvt_member *member)
 {
@@ -162,15 +190,8 @@ static int read_name(struct kvt_answer_row *row, struct kvt_scan *scan, struct k
 }
 
 static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
-                         struct kvt_member *member, struct kvt_error *error)
+                         struct kvt_member *member, enum part part, struct kvt_error *error)
 {
-    const enum part part = is_key(member, "text")            ? TEXT
-                           : is_key(member, "finish_reason") ? FINISH_REASON
-                                                             : NONE;
-    if (part == NONE)
-        return pass(scan, member);
-    if (once(row, part, error) != 0)
-        return -1;
     if (part == FINISH_REASON)
         return read_name(row, scan, member, row->finish_reason, error);
     if (member->value[0] == '"')
@@ -181,16 +202,8 @@ static int read_response(struct kvt_answer_row *row, struct kvt_scan *scan,
 }
 
 static int read_meta(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
-                     struct kvt_error *error)
+                     enum part part, struct kvt_error *error)
 {
-    const enum part part = is_key(member, "task")          ? TASK
-                           : is_key(member, "dataset")     ? DATASET
-                           : is_key(member, "all_classes") ? ALL_CLASSES
-                                                           : NONE;
-    if (part == NONE)
-        return pass(scan, member);
-    if (once(row, part, error) != 0)
-        return -1;
     if (part == ALL_CLASSES)
         return read_list(row, scan, member, &row->classes, &row->classes_capacity, &row->n_classes,
                          error);
@@ -200,20 +213,51 @@ static int read_meta(struct kvt_answer_row *row, struct kvt_scan *scan, struct k
 }
 
 static int read_error(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
-                      struct kvt_error *error)
+                      enum part part, struct kvt_error *error)
 {
-    if (is_key(member, "type"))
-        return once(row, TYPE, error) != 0 ? -1
-                                           : read_name(row, scan, member, row->error_type, error);
-    if (!is_key(member, "status"))
-        return pass(scan, member);
+    if (part == TYPE)
+        return read_name(row, scan, member, row->error_type, error);
     if (kvt_scan_skip(scan, member))
         row->error_status = is_null(member) ? 0 : strtoll(member->value, NULL, 10);
-    return once(row, STATUS, error);
+    return 0;
+}
+
+/* What there is to be read in an object. */
+struct object {
+    const struct names *names;
+    member_reader *read;
+};
+
+/* Visits the members of the object, in which none that is read stands twice: readers of JSON differ
+ * in which of the two they take. */
+static inline int read_members(struct kvt_answer_row *row, struct kvt_scan *scan,
+                               struct kvt_shape *shape, const char *const *made,
+                               const struct object *object, struct kvt_error *error)
+{
+    struct kvt_member member;
+    kvt_shape_start(shape);
+    while (kvt_shape_key(shape, scan, &member)) {
+        if (member.escaped && decode_key(row, &member, error) != 0)
+            return fail_at(&member, error);
+        const enum part part = part_of(shape, object->names, made, &member);
+        if (part == NONE) {
+            kvt_shape_skip(shape, scan, &member);
+            continue;
+        }
+        if (row->seen & part && part != MADE) {
+            kvt_fail(error, KVT_DATA, "stands twice");
+            return fail_at(&member, error);
+        }
+        row->seen |= part;
+        if (object->read(row, scan, &member, part, error) != 0)
+            return fail_at(&member, error);
+    }
+    return 0;
 }
 
 static int read_object(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
-                       member_reader *read, struct kvt_error *error)
+                       struct kvt_shape *shape, const struct object *object,
+                       struct kvt_error *error)
 {
     if (member->value[0] != '{') {
         if (!kvt_scan_skip(scan, member) || is_null(member))
@@ -221,11 +265,9 @@ static int read_object(struct kvt_answer_row *row, struct kvt_scan *scan, struct
         return kvt_fail(error, KVT_DATA, "must be an object");
     }
     struct kvt_scan inside;
-    struct kvt_member inner;
     kvt_scan_enter(scan, member, &inside);
-    while (kvt_scan_key(&inside, &inner))
-        if (decode_key(row, &inner, error) != 0 || read(row, &inside, &inner, error) != 0)
-            return fail_at(&inner, error);
+    if (read_members(row, &inside, shape, NULL, object, error) != 0)
+        return -1;
     if (kvt_scan_leave(scan, member, &inside) || !kvt_scan_skip(scan, member))
         return 0;
     return kvt_fail(error, KVT_DATA, "not one complete JSON object");
@@ -234,74 +276,44 @@ static int read_object(struct kvt_answer_row *row, struct kvt_scan *scan, struct
 static int read_error_member(struct kvt_answer_row *row, struct kvt_scan *scan,
                              struct kvt_member *member, struct kvt_error *error)
 {
+    static const struct object object = {in_error, read_error};
     strcpy(row->error_type, "ENGINE_ERROR"); /* unless it says otherwise */
-    int status = read_object(row, scan, member, read_error, error);
+    int status = read_object(row, scan, member, &row->error, &object, error);
     if (is_null(member))
         row->error_type[0] = '\0';
     return status;
 }
 
-static int read_member(struct kvt_answer_row *row, struct kvt_scan *scan, struct kvt_member *member,
-                       struct kvt_error *error)
+static int read_line_member(struct kvt_answer_row *row, struct kvt_scan *scan,
+                            struct kvt_member *member, enum part part, struct kvt_error *error)
 {
-    enum part part = NONE;
-    switch (member->key_length) { /* most members are none of these by their length alone */
-    case 4:
-        part = is_key(member, "kind") ? KIND : is_key(member, "meta") ? META : NONE;
-        break;
-    case 5:
-        part = is_key(member, "error") ? ERROR : NONE;
-        break;
-    case 7:
-        part = is_key(member, "answers") ? ANSWERS : NONE;
-        break;
-    case 8:
-        part = is_key(member, "response") ? RESPONSE : NONE;
-        break;
-    }
-    if (part == NONE)
-        return pass(scan, member);
-    if (once(row, part, error) != 0)
-        return -1;
-    if (part == ANSWERS)
+    static const struct object meta = {in_meta, read_meta}, response = {in_response, read_response};
+    int status;
+    switch (part) {
+    case ANSWERS:
         return read_list(row, scan, member, &row->golds, &row->golds_capacity, &row->n_golds,
                          error);
-    if (part == META)
-        return read_object(row, scan, member, read_meta, error);
-    if (part == ERROR)
+    case META:
+        return read_object(row, scan, member, &row->meta, &meta, error);
+    case ERROR:
         return read_error_member(row, scan, member, error);
-    if (part == KIND)
-        return pass(scan, member);
-    int status = read_object(row, scan, member, read_response, error);
-    row->has_response = !is_null(member);
-    return status;
-}
-
-/* A member that is made goes, by its name as it is written. */
-static int check_made(struct kvt_answer_row *row, const struct kvt_member *member,
-                      struct kvt_error *error)
-{
-    for (const char *const *made = row->made; *made; made++) {
-        if (**made != *member->key || !is_name(member, *made, strlen(*made)))
-            continue;
+    case RESPONSE:
+        status = read_object(row, scan, member, &row->response, &response, error);
+        row->has_response = !is_null(member);
+        return status;
+    case MADE: /* it goes, by its name as it is written */
         if (member->escaped)
             return kvt_fail(error, KVT_DATA, "the name is written with escapes");
         row->scored_before = true;
+        return pass(scan, member);
+    default:
+        return pass(scan, member);
     }
-    return 0;
-}
-
-/* One bit for a name's length. */
-static uint64_t length_bit(size_t length)
-{
-    return (uint64_t)1 << length % 64;
 }
 
 void kvt_answer_row_open(struct kvt_answer_row *row, const char *const *made)
 {
     *row = (struct kvt_answer_row){.made = made};
-    for (; *made; made++)
-        row->lengths_of_made |= length_bit(strlen(*made));
 }
 
 int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t length,
@@ -316,15 +328,11 @@ int kvt_answer_row_read(struct kvt_answer_row *row, const char *line, size_t len
     kvt_buffer_clear(&row->room);
     kvt_buffer_clear(&row->numbers);
     kvt_buffer_reserve(&row->room, KVT_STRING_ROOM(length));
+    static const struct object object = {in_line, read_line_member};
     struct kvt_scan scan;
-    struct kvt_member member;
     kvt_scan_start(&scan, line, length);
-    while (kvt_scan_key(&scan, &member))
-        if (decode_key(row, &member, error) != 0 ||
-            (row->lengths_of_made & length_bit(member.key_length) &&
-             check_made(row, &member, error) != 0) ||
-            read_member(row, &scan, &member, error) != 0)
-            return fail_at(&member, error);
+    if (read_members(row, &scan, &row->line, row->made, &object, error) != 0)
+        return -1;
     if (scan.bad || !scan.close)
         return kvt_fail(error, KVT_DATA, "not one complete JSON object");
     /* A broken producer must not look like a model that says nothing. */
@@ -340,5 +348,9 @@ void kvt_answer_row_free(struct kvt_answer_row *row)
     free(row->classes);
     kvt_buffer_free(&row->room);
     kvt_buffer_free(&row->numbers);
+    kvt_shape_free(&row->line);
+    kvt_shape_free(&row->meta);
+    kvt_shape_free(&row->response);
+    kvt_shape_free(&row->error);
     *row = (struct kvt_answer_row){0};
 }

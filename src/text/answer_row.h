@@ -6,6 +6,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "stream/shape.h"
 #include "stream/string.h"
 
 #include <stdbool.h>
@@ -28,11 +29,11 @@ struct kvt_answer_row {
     bool has_response;  /* the member is there and not null */
     size_t close;       /* place of the line's closing brace */
 
-    unsigned seen;            /* members read so far */
-    const char *const *made;  /* borrowed, */
-    uint64_t lengths_of_made; /* bit i: one of them has i bytes (modulo 64) */
+    unsigned seen;           /* members read so far */
+    const char *const *made; /* borrowed */
     size_t golds_capacity, classes_capacity;
     struct kvt_buffer room, numbers;
+    struct kvt_shape line, meta, response, error; /* of the rows before */
 };
 
 /* `made`: names of members that the reader of the rows makes itself, NULL-terminated; kept. */
