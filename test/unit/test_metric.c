@@ -6,6 +6,7 @@
 #include "tap.h"
 
 #include "core/random.h"
+#include "text/kernels.h"
 #include "text/metric.h"
 #include "text/normalize.h"
 #include "text/scored_task.h"
@@ -42,11 +43,19 @@ static double score_of(const char *metric, const char *backend, const char *text
 #define SPACES                                                                                     \
     "                                                                                          "
 
+/* By all kernels, which must agree. */
 static const char *normalized(const char *text)
 {
-    static struct kvt_buffer out;
+    static struct kvt_buffer out, other;
     kvt_buffer_clear(&out);
-    kvt_normalize_english(&out, text, strlen(text));
+    size_t count = kvt_normalize_english(&out, text, strlen(text));
+    const struct kvt_text_kernels *kernels;
+    for (size_t k = 0; (kernels = kvt_text_kernels_at(k)) != NULL; k++) {
+        kvt_buffer_clear(&other);
+        if (kernels->normalize_english(&other, text, strlen(text)) != count ||
+            strcmp(out.data, other.data) != 0)
+            return kernels->name;
+    }
     return out.data;
 }
 

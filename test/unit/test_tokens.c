@@ -3,6 +3,7 @@
 
 #include "core/bits.h"
 #include "core/random.h"
+#include "text/kernels.h"
 #include "text/tokens.h"
 
 enum { N_GOLDS = 3, MOST_TOKENS = 900, LONGEST = 24 };
@@ -52,30 +53,39 @@ static size_t plainly_common(const struct text *gold, const struct text *predict
     return common;
 }
 
-static void test_random(void)
+/* Mostly short rows; some at the length up to which a prediction is short, some long. */
+static uint32_t some_length(int row, struct kvt_random *random)
+{
+    if (row % 20 == 1)
+        return KVT_TOKENS_SHORT - 3 + kvt_random_bounded(random, 6);
+    return kvt_random_bounded(random, row % 20 ? 30 : MOST_TOKENS);
+}
+
+static void test_random(const struct kvt_text_kernels *kernels)
 {
     static struct text golds[N_GOLDS], prediction;
     struct kvt_tokens tokens = {0};
+    char name[64];
     struct kvt_random random;
     int same = 1;
     kvt_random_seed(&random, 4);
     for (int row = 0; row < 300; row++) {
-        const uint32_t most = row % 20 ? 30 : MOST_TOKENS;
         size_t n = 0;
         for (size_t i = 0; i < N_GOLDS; i++) {
-            make_text(&golds[i], kvt_random_bounded(&random, most), &random);
+            make_text(&golds[i], some_length(row, &random), &random);
             n += golds[i].n;
         }
-        make_text(&prediction, kvt_random_bounded(&random, most), &random);
-        kvt_tokens_start(&tokens, span_of(&prediction), prediction.n, n);
+        make_text(&prediction, some_length(row, &random), &random);
+        kernels->tokens_start(&tokens, span_of(&prediction), prediction.n, n);
         for (size_t i = 0; i < N_GOLDS; i++)
-            kvt_tokens_add(&tokens, span_of(&golds[i]));
-        kvt_tokens_count(&tokens);
+            kernels->tokens_add(&tokens, span_of(&golds[i]));
+        kernels->tokens_count(&tokens);
         for (size_t i = 0; i < N_GOLDS; i++)
             same &= kvt_tokens_common(&tokens, i) == plainly_common(&golds[i], &prediction);
     }
     kvt_tokens_free(&tokens);
-    ok(same, "300 rows of three golds, by one table");
+    snprintf(name, sizeof name, "%s: 300 rows of three golds, by one table", kernels->name);
+    ok(same, name);
 }
 
 static void each_has_a_slot(const char *text, size_t length, size_t n, const char *name)
@@ -115,14 +125,17 @@ static void test_many(void)
 
 static void test_epochs(void)
 {
-    char text[KVT_BLOCK * 2] = "x";
-    struct kvt_span x = {text, 1};
+    enum { N = KVT_TOKENS_SHORT + 1 };
+    char text[2 * N + KVT_BLOCK];
+    for (size_t i = 0; i < sizeof text; i += 2)
+        memcpy(text + i, "x ", 2);
+    struct kvt_span many = {text, 2 * N - 1}, x = {text, 1};
     struct kvt_tokens tokens = {0};
-    kvt_tokens_start(&tokens, x, 1, 1);
+    kvt_tokens_start(&tokens, many, N, 1);
     kvt_tokens_add(&tokens, x);
     kvt_tokens_count(&tokens);
     tokens.epoch = UINT32_MAX; /* four thousand million rows later */
-    kvt_tokens_start(&tokens, x, 1, 1);
+    kvt_tokens_start(&tokens, many, N, 1);
     kvt_tokens_add(&tokens, x);
     is_int(kvt_tokens_common(&tokens, 0), 0, "a row long ago is not counted again");
     kvt_tokens_free(&tokens);
@@ -130,7 +143,9 @@ static void test_epochs(void)
 
 int main(void)
 {
-    test_random();
+    const struct kvt_text_kernels *kernels;
+    for (size_t k = 0; (kernels = kvt_text_kernels_at(k)) != NULL; k++)
+        test_random(kernels);
     test_many();
     test_epochs();
     return tap_done();
