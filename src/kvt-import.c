@@ -297,6 +297,9 @@ static void check_options(struct import *import, const struct kvt_arguments *arg
         kvt_die(KVT_USAGE, "--replicate: %s is neither a nor b", asked.replicate);
     if (n_bins < 1 || n_bins > 1000)
         kvt_die(KVT_USAGE, "--bins: %ld is not a number of bins", n_bins);
+    if (common.skip_bad && questions_path && kvt_file_same(common.skip_bad, questions_path))
+        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite the questions; name another file",
+                common.skip_bad);
     if (arguments->n_files == 0)
         kvt_die(KVT_USAGE, "no prediction file named (- is standard input)");
 }
@@ -338,8 +341,7 @@ int main(int argc, char **argv)
     kvt_clock_date(kvt_clock_created(), import.date);
     import.set = (struct kvt_import_set){
         .exp_group = exp_option, .date = import.date, .n_bins = (size_t)n_bins};
-    struct kvt_arguments nothing = {0};
-    kvt_stage_open(&import.stage, "kvt-import", &common, &nothing);
+    kvt_stage_open(&import.stage, "kvt-import", &common, &arguments); /* it reads none of them */
     if (questions_path)
         read_questions(&import);
     import.n_files = arguments.n_files;

@@ -155,6 +155,10 @@ fails 1 "a row without prediction" kvt-import -f longbench -p h2o -b .5 "$scratc
 like "is named by file and line" "$(cat "$scratch/.err")" 'hotpotqa.jsonl:7: no member pred'
 ok "--skip-bad goes on" kvt-import -f longbench -p h2o -b .5 --skip-bad "$scratch/aside" "$scratch/hotpotqa.jsonl"
 is "and keeps the bad rows" "$(wc -l <"$scratch/aside")" 3
+cp "$scratch/hotpotqa.jsonl" "$scratch/kept"
+fails 2 "--skip-bad of a file that is read" kvt-import -f longbench -p h2o -b .5 --skip-bad "$scratch/hotpotqa.jsonl" full/hotpotqa.jsonl "$scratch/hotpotqa.jsonl"
+fails 2 "or of the questions" kvt-import -f longbench --questions="$scratch/hotpotqa.jsonl" --skip-bad "$scratch/hotpotqa.jsonl" full/hotpotqa.jsonl
+ok "does not overwrite it" cmp "$scratch/hotpotqa.jsonl" "$scratch/kept"
 printf '%s\r\n' answers,predicted_answer "['a'],x,y" "['a'],x" "['a' ...],x" >"$scratch/table.csv"
 ok "so it does in a table" kvt-import -f kvpress -p h2o -b .5 -t x --skip-bad "$scratch/aside" "$scratch/table.csv"
 is "whose bad rows stand there as they were" "$(cat "$scratch/aside")" $'[\'a\'],x,y\n[\'a\' ...],x'
