@@ -286,8 +286,12 @@ void kvt_names_ruler(const char *path, const char *settings, struct kvt_hints *h
     (void)settings;
     size_t length;
     const char *name = stem_of(path, &length);
+    size_t task = length; /* without the "-3" of a file that holds one part of several */
+    while (name && task > 0 && isdigit((unsigned char)name[task - 1]))
+        task--;
+    bool part = name && task < length && task > 1 && name[task - 1] == '-';
     if (name)
-        keep(&hints->task, name, length, false);
+        keep(&hints->task, name, part ? task - 1 : length, false);
     name = part_of(path, 1, &length);
     size_t up = name && length == 4 && memcmp(name, "pred", 4) == 0 ? 2 : 1;
     name = part_of(path, up, &length);

@@ -130,6 +130,9 @@ static void test_names(void)
     is_text(names("kvcache-factory", "m_128/4096/vt/FullKV.json", NULL), "fullkv 1 fraction m vt -",
             "its RULER, full cache");
     is_text(names("ruler", "8192/pred/vt.jsonl", NULL), "- -1 - - vt -", "RULER");
+    is_text(names("ruler", "h2o-0.5/8192/pred/niah_single_1-12.jsonl", NULL),
+            "h2o 0.5 fraction - niah_single_1 -", "a part of its answers");
+    is_text(names("ruler", "8192/pred/-1.jsonl", NULL), "- -1 - - -1 -", "no task before it");
 }
 
 static struct kvt_predictions rows_of(const char *text)
