@@ -280,8 +280,19 @@ static void emit_all(struct import *import)
 /* --- the program ---------------------------------------------------------------------------------
  */
 
+/* An option of nothing, as an unset variable of a shell makes it, would name a run of nothing. */
+static void check_name(const char *option, const char *name)
+{
+    if (name && !*name)
+        kvt_die(KVT_USAGE, "--%s is empty", option);
+}
+
 static void check_options(struct import *import, const struct kvt_arguments *arguments)
 {
+    check_name("task", asked.task);
+    check_name("policy", asked.policy);
+    check_name("model", asked.model);
+    check_name("exp", exp_option);
     if (!format_name)
         kvt_die(KVT_USAGE,
                 "--format is missing: longbench, kvpress, lm-eval, kvcache-factory or ruler");

@@ -57,6 +57,14 @@ ok "it is a settings file" kvt-lint -c "$scratch/config.json" --get scoring.code
 is "options win over names" \
     "$(run longbench -p h2o -b 32 -t odd --model=m --exp=e --replicate=b snapkv-64/hotpotqa.jsonl | jq -c 'select(.kind == "run") | [.kv_policy,.kv_budget,.budget_unit,.model_name,.exp_group_id,.replicate,.reference]')" \
     '["h2o",32,"tokens","m","e","b",false]'
+for option in task policy model exp; do
+    fails 2 "an empty --$option" kvt-import -f longbench --$option= snapkv-64/hotpotqa.jsonl
+    like "is named" "$(cat "$scratch/.err")" "^kvt-import: --$option is empty$"
+done
+mkdir "$scratch/"$'b\xff-64' && cp snapkv-64/hotpotqa.jsonl "$scratch/"$'b\xff-64/t\xfe.jsonl'
+run longbench --model=$'m\xfd' "$scratch/"$'b\xff-64/t\xfe.jsonl' >"$scratch/bytes"
+is "names that are not UTF-8, in the experiment's settings as in the run" \
+    "$(jq -c 'select(.kind == "experiment").config | [.dataset.task,.kv.policy,.model.name,.output.exp_group_id]' "$scratch/bytes")" '["t�","b�","m�","import-t�"]'
 cp $press/predictions.csv "$scratch/predictions.csv" && mkdir -p "$scratch/longbench__hotpotqa__maker--a-model__snapkv__0.80" &&
     mv "$scratch/predictions.csv" "$scratch/longbench__hotpotqa__maker--a-model__snapkv__0.80/"
 is "kvpress's MAKER--MODEL is the MAKER/MODEL of its settings" \
@@ -203,6 +211,8 @@ for resps in '[["-1.5","False"],["-0.5","True"]]' '[[["-1.5",false]],[["-0.5",tr
     fails 1 "likelihoods $resps" kvt-import -f lm-eval -p h2o -b .5 "$scratch/samples_x_2025-01-31T10-00-00.1.jsonl"
     like "are no answers" "$(cat "$scratch/.err")" 'jsonl:1: likelihoods of choices, and no generated text'
 done
+printf '{"pred":"a","answers":["x"],"length":"%s"}\n' 812 ' 1.5e2' 0x10 inf >"$scratch/hotpotqa.jsonl"
+is "lengths as texts: decimal numbers" "$(run longbench -p h2o -b .5 "$scratch/hotpotqa.jsonl" | jq -c 'select(.kind == "response").meta.length' | paste -sd' ')" '812 150 null null'
 printf '{"pred":"a","answers":["x"],"length":%s}\n' -5 1e300 7 >"$scratch/hotpotqa.jsonl"
 fails 1 "--bins: lengths that are none" kvt-import -f longbench -p h2o -b .5 --bins=2 "$scratch/hotpotqa.jsonl"
 like "are counted" "$(cat "$scratch/.err")" '2 rows of hotpotqa have no length'

@@ -1,6 +1,7 @@
 #include "text/import_record.h"
 
 #include "core/sha256.h"
+#include "core/utf8.h"
 #include "stream/contract.h"
 #include "stream/json.h"
 
@@ -72,10 +73,23 @@ static struct kvt_import_run agreed(const struct kvt_import_run *const *runs, si
     return known;
 }
 
+/* Names of files and options are bytes; what is not UTF-8 in them becomes U+FFFD, as in the other
+ * records. NULL is null. */
+static json_t *text_of(const char *text)
+{
+    if (!text)
+        return json_null();
+    struct kvt_buffer valid = {0};
+    kvt_utf8_repair(&valid, text, strlen(text));
+    json_t *value = json_stringn(kvt_buffer_string(&valid), valid.length);
+    kvt_buffer_free(&valid);
+    return value;
+}
+
 static void set_known(json_t *object, const char *key, const char *text)
 {
     if (text)
-        json_object_set_new(object, key, json_string(text));
+        json_object_set_new(object, key, text_of(text));
 }
 
 /* The policy, and the budgets if they have one unit. */
@@ -108,12 +122,13 @@ void kvt_import_write_experiment(struct kvt_buffer *out, const struct kvt_import
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         json_object_set(config, kept[i], json_object_get(settings, kept[i]));
     json_object_set_new(config, "dataset",
-                        json_pack("{s:s, s:s}", "name", "import", "task", dataset->task));
+                        json_pack("{s:s, s:o}", "name", "import", "task", text_of(dataset->task)));
     json_object_set_new(config, "binning",
                         json_pack("{s:I}", "n_bins", (json_int_t)dataset->n_bins));
-    json_object_set_new(config, "model", json_pack("{s:s?}", "name", known.model));
+    json_object_set_new(config, "model", json_pack("{s:o}", "name", text_of(known.model)));
     json_object_set_new(config, "kv", known_kv(&known, runs, n_runs));
-    json_object_set_new(config, "output", json_pack("{s:s}", "exp_group_id", dataset->exp_group));
+    json_object_set_new(config, "output",
+                        json_pack("{s:o}", "exp_group_id", text_of(dataset->exp_group)));
     struct kvt_writer writer = begin(out, "experiment");
     kvt_member_string(&writer, "exp_group_id", dataset->exp_group);
     kvt_member_string(&writer, "created_at", dataset->date);

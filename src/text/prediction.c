@@ -60,14 +60,16 @@ static char *name_of(const json_t *value)
     return json_is_string(value) && json_string_length(value) == 0 ? NULL : text_of(value);
 }
 
+/* A decimal number, or the text of one; NaN for anything else. */
 static double number_of(const json_t *value)
 {
     if (json_is_number(value))
         return json_number_value(value);
-    if (!json_is_string(value) || json_string_length(value) == 0)
-        return NAN;
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    if (!*text || text[strspn(text, " +-.0123456789eE")])
+        return NAN; /* strtod takes more than that: "0x10", "inf" */
     char *end;
-    double number = strtod(json_string_value(value), &end);
+    double number = strtod(text, &end);
     return *end == '\0' ? number : NAN;
 }
 
