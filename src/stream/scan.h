@@ -120,14 +120,12 @@ static inline bool kvt_scan_plain_key(struct kvt_scan *scan, struct kvt_member *
 
 static inline bool kvt_scan_key(struct kvt_scan *scan, struct kvt_member *member)
 {
-    if (kvt_scan_plain_key(scan, member))
-        return true;
     if (scan->inner && scan->before == ',' && scan->at < scan->end && *scan->at == '}') {
         scan->close = scan->at;
         scan->before = -1;
         return false;
     }
-    return kvt_scan_any_key(scan, member);
+    return kvt_scan_plain_key(scan, member) || kvt_scan_any_key(scan, member);
 }
 
 static inline void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *member, size_t length)
@@ -138,15 +136,19 @@ static inline void kvt_scan_pass(struct kvt_scan *scan, struct kvt_member *membe
     scan->bad = false;
 }
 
+/* The byte after the value, if that is a short string or no string, object or array; or NULL. */
+static inline const char *kvt_scan_plain_value(const char *value, const char *end)
+{
+    if (*value == '"')
+        return kvt_scan_short_string(value, end);
+    if (end - value > 5 && memcmp(value, "null,", 5) == 0)
+        return value + 4; /* every second scalar of a record */
+    return *value != '{' && *value != '[' ? kvt_scan_scalar(value, end) : NULL;
+}
+
 static inline bool kvt_scan_skip(struct kvt_scan *scan, struct kvt_member *member)
 {
-    const char *value = member->value, *after = NULL;
-    if (*value == '"')
-        after = kvt_scan_short_string(value, scan->end);
-    else if (scan->end - value > 5 && memcmp(value, "null,", 5) == 0)
-        after = value + 4; /* every second scalar of a record */
-    else if (*value != '{' && *value != '[')
-        after = kvt_scan_scalar(value, scan->end);
+    const char *value = member->value, *after = kvt_scan_plain_value(value, scan->end);
     if (!after && !(after = kvt_scan_value(value, scan->end)))
         return false;
     kvt_scan_pass(scan, member, (size_t)(after - value));

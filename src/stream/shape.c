@@ -18,20 +18,29 @@ static void learn(struct kvt_shape_member *known, const char *from, const struct
     known->key_length = member->key_length;
 }
 
+/* kvt_shape_stands, without looking at more bytes than it has. */
+static bool stands_near_end(const struct kvt_shape_member *known, const struct kvt_scan *scan)
+{
+    return !scan->bad && known->length > 0 && (size_t)(scan->end - scan->at) > known->length &&
+           memcmp(scan->at, known->bytes, known->length) == 0 && scan->at[known->length] > ' ';
+}
+
 bool kvt_shape_other_key(struct kvt_shape *shape, struct kvt_scan *scan, struct kvt_member *member)
 {
     struct kvt_shape_member *known = shape->next;
     const char *from = scan->at;
+    if (stands_near_end(known, scan)) {
+        kvt_shape_take(shape, scan, member);
+        return true;
+    }
     if (!kvt_scan_key(scan, member))
         return false;
-    const size_t length = (size_t)(member->value - from);
     shape->current = known;
     if (known == &shape->members[KVT_SHAPE_MEMBERS]) {
         known->note = 0;
         return true;
     }
-    if (known->length != length || memcmp(from, known->bytes, length) != 0)
-        learn(known, from, member);
+    learn(known, from, member);
     shape->next = known + 1;
     return true;
 }

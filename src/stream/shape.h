@@ -50,31 +50,61 @@ static inline unsigned *kvt_shape_note(struct kvt_shape *shape)
  */
 bool kvt_shape_other_key(struct kvt_shape *shape, struct kvt_scan *scan, struct kvt_member *member);
 
-/* As kvt_scan_key, for all members of an object in order. */
-static inline bool kvt_shape_key(struct kvt_shape *shape, struct kvt_scan *scan,
-                                 struct kvt_member *member)
+/* Whether the known key stands there, a value behind it: there may be more white space now. */
+static inline bool kvt_shape_stands(const struct kvt_shape_member *known, const char *at,
+                                    const char *end)
 {
-    struct kvt_shape_member *known = shape->next;
-    const char *at = scan->at;
-    if (scan->end - at <= KVT_SHAPE_BYTES || scan->bad || known->length == 0)
-        return kvt_shape_other_key(shape, scan, member);
-    uint64_t same = 0;
+    if (end - at <= KVT_SHAPE_BYTES || known->length == 0)
+        return false;
+    uint64_t same = known->beyond;
     KVT_UNROLL
     for (unsigned i = 0; i < KVT_SHAPE_BYTES; i += KVT_PIECE)
         same |= kvt_piece_same(kvt_piece_load(at + i), kvt_piece_load(known->bytes + i)) << i;
-    if ((same | known->beyond) != ((uint64_t)1 << KVT_SHAPE_BYTES) - 1 ||
-        at[known->length] <= ' ') /* there is more white space now */
-        return kvt_shape_other_key(shape, scan, member);
-    member->start = at + known->start;
+    return same == ((uint64_t)1 << KVT_SHAPE_BYTES) - 1 && at[known->length] > ' ';
+}
+
+/*
+ * Passes the members that have this note, as far as they are known and their values are no more
+ * than a scalar or a short string. For a note that says of a key that its value does not matter.
+ */
+static inline void kvt_shape_pass(struct kvt_shape *shape, struct kvt_scan *scan, unsigned note)
+{
+    struct kvt_shape_member *known = shape->next;
+    const char *at = scan->at, *after;
+    while (known->note == note && !scan->bad && kvt_shape_stands(known, at, scan->end) &&
+           (after = kvt_scan_plain_value(at + known->length, scan->end)) != NULL) {
+        at = after;
+        known++;
+        scan->before = ',';
+    }
+    scan->at = at;
+    shape->next = known;
+}
+
+/* Of kvt_shape_key: the next known member stands there. */
+static inline void kvt_shape_take(struct kvt_shape *shape, struct kvt_scan *scan,
+                                  struct kvt_member *member)
+{
+    struct kvt_shape_member *known = shape->next;
+    member->start = scan->at + known->start;
     member->key = member->start + 1;
     member->key_length = known->key_length;
-    member->value = at + known->length;
+    member->value = scan->at + known->length;
     member->value_length = 0;
     member->escaped = false;
     scan->before = -1;
     scan->bad = true; /* until the whole member was seen */
     shape->current = known;
     shape->next = known + 1;
+}
+
+/* As kvt_scan_key, for all members of an object in order. */
+static inline bool kvt_shape_key(struct kvt_shape *shape, struct kvt_scan *scan,
+                                 struct kvt_member *member)
+{
+    if (scan->bad || !kvt_shape_stands(shape->next, scan->at, scan->end))
+        return kvt_shape_other_key(shape, scan, member);
+    kvt_shape_take(shape, scan, member);
     return true;
 }
 

@@ -236,7 +236,7 @@ static inline int read_members(struct kvt_answer_row *row, struct kvt_scan *scan
 {
     struct kvt_member member;
     kvt_shape_start(shape);
-    while (kvt_shape_key(shape, scan, &member)) {
+    while (kvt_shape_pass(shape, scan, NONE), kvt_shape_key(shape, scan, &member)) {
         if (member.escaped && decode_key(row, &member, error) != 0)
             return fail_at(&member, error);
         const enum part part = part_of(shape, object->names, made, &member);
