@@ -249,7 +249,7 @@ static struct kvt_answer answer_of(struct scorer *scorer, const struct kvt_rule 
 
 /* Scores the answer and judges it; writes all members. */
 static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
-                        const struct kvt_rule *rule, struct kvt_error *error)
+                        const struct kvt_rule *rule, struct kvt_span line, struct kvt_error *error)
 {
     const struct kvt_answer_row *row = &scorer->row;
     struct kvt_failure failure;
@@ -259,6 +259,7 @@ static int score_answer(struct scorer *scorer, struct kvt_answer *answer,
         return 0;
     }
     struct kvt_score score;
+    scorer->scratch.around = line;
     if (kvt_score_row(&scorer->scratch, rule->metric, answer->span, row->golds, row->n_golds,
                       row->classes, row->n_classes, &score, error) != 0)
         return -1;
@@ -304,7 +305,8 @@ static int on_response(struct kvt_stage *stage, const struct kvt_line *line, voi
                         task->name, task->refused);
     struct kvt_answer answer = answer_of(scorer, rule);
     kvt_buffer_clear(&scorer->members);
-    if (score_answer(scorer, &answer, rule, error) != 0)
+    if (score_answer(scorer, &answer, rule, (struct kvt_span){line->data, line->length}, error) !=
+        0)
         return -1;
     return emit(scorer, stage, line, error);
 }

@@ -13,8 +13,9 @@
 
 struct kvt_text_kernels {
     const char *name;
-    /* As kvt_normalize_english. */
-    size_t (*normalize_english)(struct kvt_buffer *out, const char *text, size_t length);
+    /* As kvt_normalize_english_within. */
+    size_t (*normalize_english)(struct kvt_buffer *out, const char *text, size_t length,
+                                size_t readable);
     /* As kvt_tokens_start, kvt_tokens_add and kvt_tokens_count. */
     void (*tokens_start)(struct kvt_tokens *tokens, struct kvt_span prediction, size_t n_prediction,
                          size_t n_golds);

@@ -140,13 +140,26 @@ static void set_gold(const struct kvt_scratch *scratch, struct kvt_comparison *p
     pair->common_tokens = gold->common;
 }
 
+/* Bytes that can be read from the text's start on. */
+static size_t readable(const struct kvt_scratch *scratch, struct kvt_span text)
+{
+    const uintptr_t from = (uintptr_t)text.data, start = (uintptr_t)scratch->around.data;
+    const size_t before = from - start; /* huge if it starts earlier */
+    return before < scratch->around.length ? scratch->around.length - before : text.length;
+}
+
+static size_t normalize(const struct kvt_scratch *scratch, struct kvt_buffer *out,
+                        struct kvt_span text)
+{
+    return kvt_normalize_english_within(out, text.data, text.length, readable(scratch, text));
+}
+
 static void normalize_all(struct kvt_scratch *scratch, struct kvt_comparison *pair,
                           const struct kvt_span *golds, size_t n_golds)
 {
     struct kvt_buffer *norm = &scratch->prediction_norm;
     kvt_buffer_clear(norm);
-    pair->prediction_tokens =
-        kvt_normalize_english(norm, pair->prediction.data, pair->prediction.length);
+    pair->prediction_tokens = normalize(scratch, norm, pair->prediction);
     pair->prediction_norm = (struct kvt_span){norm->data, norm->length};
     size_t bytes = 0;
     for (size_t i = 0; i < n_golds; i++)
@@ -158,7 +171,7 @@ static void normalize_all(struct kvt_scratch *scratch, struct kvt_comparison *pa
         kvt_grow(&scratch->golds, &scratch->golds_capacity, i, sizeof *scratch->golds);
         struct kvt_gold *gold = &scratch->golds[i];
         *gold = (struct kvt_gold){.start = norm->length};
-        gold->n_tokens = kvt_normalize_english(norm, golds[i].data, golds[i].length);
+        gold->n_tokens = normalize(scratch, norm, golds[i]);
         gold->length = norm->length - gold->start;
     }
     kvt_count_tokens(scratch, pair, n_golds);

@@ -28,6 +28,7 @@ struct kvt_gold {
 
 /* Memory that scoring reuses from row to row. Zero-initialise; release with kvt_scratch_free. */
 struct kvt_scratch {
+    struct kvt_span around;            /* the caller's: memory in which texts stand; may be empty */
     struct kvt_buffer lower;           /* qa.c */
     struct kvt_buffer prediction_norm; /* metric.c: of the current row */
     struct kvt_buffer gold_norm;       /* all golds, one after the other */

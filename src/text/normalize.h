@@ -18,4 +18,9 @@
  * not move if KVT_NORMALIZE_ROOM(length) was reserved. */
 size_t kvt_normalize_english(struct kvt_buffer *out, const char *text, size_t length);
 
+/* The same for a text in the midst of others: `readable` bytes, no fewer than its length, can be
+ * read from its start on. A text that is near the end of what can be read is copied first. */
+size_t kvt_normalize_english_within(struct kvt_buffer *out, const char *text, size_t length,
+                                    size_t readable);
+
 #endif

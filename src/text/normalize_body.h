@@ -130,7 +130,9 @@ static uint64_t up_to(unsigned last)
     return ((uint64_t)2 << last) - 1;
 }
 
-static void mark_block(struct block *block, const char *bytes)
+/* `within`: the bytes that belong to the text; others count as blanks, which change nothing behind
+ * its end. There the other marks change nothing either, but that "th" is not followed by an e. */
+static void mark_block(struct block *block, const char *bytes, uint64_t within)
 {
     uint64_t printed = 0, newlines = 0;
     *block = (struct block){0};
@@ -148,6 +150,9 @@ static void mark_block(struct block *block, const char *bytes)
         block->h |= kvt_piece_equal(small, 'h') << at;
         block->e |= kvt_piece_equal(small, 'e') << at;
     }
+    block->kept &= within;
+    block->e &= within;
+    block->blanks |= ~within;
     const uint64_t others = ~(printed | block->blanks | newlines);
     block->white = (block->blanks | newlines) & ((others & -others) - 1);
     block->gone = printed & ~block->kept;
@@ -228,11 +233,11 @@ static void copy_bytes(struct kvt_buffer *out, const char *bytes, uint64_t set)
  * the first letter of a token, which is white space or punctuation, serves as its space. Two blocks
  * are there, and room for as many bytes. Returns the bytes taken.
  */
-static unsigned put_block(struct builder *builder, const char *bytes)
+static unsigned put_block(struct builder *builder, const char *bytes, uint64_t within)
 {
     struct kvt_buffer *out = builder->out;
     struct block block;
-    mark_block(&block, bytes);
+    mark_block(&block, bytes, within);
     if (!block.white)
         return 0;
     const uint64_t white = block.white;
@@ -256,15 +261,17 @@ static unsigned put_block(struct builder *builder, const char *bytes)
     return block.white ? kvt_bits_highest(block.white) + 1 : 0;
 }
 
-/* The same for what is left of the text; white space after its end changes nothing. */
-static size_t put_tokens(struct builder *builder, const char *text, size_t length)
+/* The same for what is left of the text, from which on `readable` bytes can be read. */
+static size_t put_tokens(struct builder *builder, const char *text, size_t length, size_t readable)
 {
-    if (length >= 2 * KVT_BLOCK)
-        return put_block(builder, text);
-    char block[2 * KVT_BLOCK];
-    memset(block, ' ', sizeof block);
-    memcpy(block, text, length);
-    size_t taken = put_block(builder, block);
+    const uint64_t within = length < KVT_BLOCK ? below((unsigned)length) : ~(uint64_t)0;
+    char copy[2 * KVT_BLOCK];
+    if (readable < sizeof copy) {
+        memset(copy, ' ', sizeof copy);
+        memcpy(copy, text, length < sizeof copy ? length : sizeof copy);
+        text = copy;
+    }
+    const size_t taken = put_block(builder, text, within);
     return taken < length ? taken : length;
 }
 
@@ -310,12 +317,14 @@ static size_t put_other(struct builder *builder, const char *text, size_t length
     return step;
 }
 
-static size_t normalize_english(struct kvt_buffer *out, const char *text, size_t length)
+static size_t normalize_english(struct kvt_buffer *out, const char *text, size_t length,
+                                size_t readable)
 {
     kvt_buffer_reserve(out, KVT_NORMALIZE_ROOM(length));
     struct builder builder = {.out = out, .token = out->length, .run = out->length};
     for (size_t at = 0; at < length;) {
-        size_t taken = builder.in_token ? 0 : put_tokens(&builder, text + at, length - at);
+        size_t taken =
+            builder.in_token ? 0 : put_tokens(&builder, text + at, length - at, readable - at);
         at += taken;
         if (taken)
             continue;
