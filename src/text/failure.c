@@ -118,14 +118,26 @@ static bool is_word(struct kvt_span text, const char *word, size_t length)
     return text.length == length && memcmp(text.data, word, length) == 0;
 }
 
+enum { WORDS_BEFORE = 3 };
+
+/* Whether one of the words that matter to opens_with begins as the abstention does; mostly not. */
+static bool may_open_with(struct kvt_span norm, struct kvt_span abstention)
+{
+    const uint64_t places = kvt_block_equal(norm.data, ' ') << 1 | 1;
+    if (places & kvt_block_equal(norm.data, abstention.data[0]))
+        return true;
+    return norm.length > KVT_BLOCK && kvt_bits_count(places) <= WORDS_BEFORE;
+}
+
 /*
  * Whether the normalised text opens with the normalised abstention: as its first words, or after up
  * to three others ("it is unanswerable", "question is unanswerable"), of which none denies it.
  */
 static bool opens_with(struct kvt_span norm, struct kvt_span abstention)
 {
-    enum { WORDS_BEFORE = 3 };
-    for (int word = 0; abstention.length > 0 && word <= WORDS_BEFORE; word++) {
+    if (abstention.length == 0 || !may_open_with(norm, abstention))
+        return false;
+    for (int word = 0; word <= WORDS_BEFORE; word++) {
         if (norm.length >= abstention.length && norm.data[0] == abstention.data[0] &&
             memcmp(norm.data, abstention.data, abstention.length) == 0 &&
             (norm.length == abstention.length || norm.data[abstention.length] == ' '))

@@ -205,7 +205,8 @@ int kvt_score_row(struct kvt_scratch *scratch, const struct kvt_metric *metric,
                   const struct kvt_span *classes, size_t n_classes, struct kvt_score *score,
                   struct kvt_error *error)
 {
-    *score = (struct kvt_score){0};
+    score->value = score->em = score->f1 = score->contains = 0;
+    score->best = 0;
     if (n_golds == 0)
         return kvt_fail(error, KVT_DATA, "no gold answer to score against (answers is empty)");
     if (metric->needs_classes && n_classes == 0)

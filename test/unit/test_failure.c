@@ -145,6 +145,24 @@ static void test_end_of_norm(const struct kvt_rules *rules)
     free(numbers.data);
 }
 
+/* Words of any width before the task's string: where it stands in memory does not matter. */
+static void test_words_before(const struct kvt_rules *rules)
+{
+    enum { MOST = 5, WIDEST = 70 };
+    char text[MOST * (WIDEST + 1) + 40];
+    int right = 1;
+    for (size_t width = 1; width <= WIDEST; width++)
+        for (size_t before = 0; before <= MOST; before++) {
+            memset(text, 'w', sizeof text);
+            for (size_t i = 1; i <= before; i++)
+                text[i * (width + 1) - 1] = ' ';
+            strcpy(text + before * (width + 1), "unanswerable so far");
+            const char *type = JUDGE("qasper", text, "x", "stop");
+            right &= strcmp(type, before <= 3 ? "ABSTENTION" : "none") == 0;
+        }
+    ok(right, "up to three words of any width may stand before the string, and no more");
+}
+
 static void test_spans(const struct kvt_rules *rules)
 {
     is_text(JUDGE("lcc", "x = 1\n" LOOP, "x", NULL), "none", "code: a loop after the scored line");
@@ -311,6 +329,7 @@ int main(void)
     test_model(rules);
     test_spans(rules);
     test_end_of_norm(rules);
+    test_words_before(rules);
     test_loop();
     test_openings();
     test_settings();
