@@ -18,10 +18,11 @@ static void learn(struct kvt_shape_member *known, const char *from, const struct
     known->key_length = member->key_length;
 }
 
-/* kvt_shape_stands, without looking at more bytes than it has. */
+/* kvt_shape_stands for what is too near to the end of the line for it. */
 static bool stands_near_end(const struct kvt_shape_member *known, const struct kvt_scan *scan)
 {
-    return !scan->bad && known->length > 0 && (size_t)(scan->end - scan->at) > known->length &&
+    const size_t left = (size_t)(scan->end - scan->at);
+    return left <= KVT_SHAPE_BYTES && left > known->length && known->length > 0 && !scan->bad &&
            memcmp(scan->at, known->bytes, known->length) == 0 && scan->at[known->length] > ' ';
 }
 

@@ -55,9 +55,11 @@ static const struct names in_error[] = {
     {"type", TYPE}, {"status", STATUS}, {NULL, NONE}};
 /* clang-format on */
 
-static bool is_name(const struct kvt_member *member, const char *name)
+/* Behind an empty key there is its quote. */
+static inline bool is_name(const struct kvt_member *member, const char *name)
 {
-    return strlen(name) == member->key_length && memcmp(member->key, name, member->key_length) == 0;
+    return *name == *member->key && strlen(name) == member->key_length &&
+           memcmp(member->key, name, member->key_length) == 0;
 }
 
 static enum part find_part(const struct names *names, const char *const *made,
