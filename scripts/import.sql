@@ -232,6 +232,7 @@ CREATE TEMP TABLE line (json TEXT);
 .mode ascii
 .separator "\037" "\n"
 .import manifest.jsonl line
+CREATE TEMP TABLE manifest AS SELECT count(*) AS n_lines FROM line;
 .import stream.jsonl line
 .mode list
 
@@ -241,19 +242,29 @@ CREATE TEMP TRIGGER stop BEFORE INSERT ON broken
 BEGIN
     SELECT RAISE(ABORT, 'import stopped, nothing changed');
 END;
-SELECT printf('line %d (counted through both files) is not JSON', min(rowid)) FROM line
-WHERE json <> '' AND NOT json_valid(json) HAVING count(*) > 0;
+CREATE TEMP VIEW place AS -- where a line stands: its file, and its number there
+SELECT line.rowid AS n, iif(line.rowid > n_lines, printf('stream.jsonl:%d', line.rowid - n_lines),
+                            printf('manifest.jsonl:%d', line.rowid)) AS text
+FROM line, manifest;
+SELECT printf('%s: line %d (counted through both files) is not JSON', text, n) FROM line JOIN place ON n = line.rowid
+WHERE json <> '' AND NOT json_valid(json) ORDER BY n LIMIT 1;
 INSERT INTO broken SELECT rowid FROM line WHERE json <> '' AND NOT json_valid(json);
 
 CREATE TEMP TABLE record AS
 SELECT rowid AS n, json ->> 'kind' AS kind, json AS j FROM line WHERE json <> '';
 -- So is a manifest that a newer release wrote (KVT_MANIFEST_VERSION of src/stream/contract.h).
-SELECT printf('line %d (counted through both files): dataset.manifest_version is %d, and this release reads '
-              || 'versions up to 1: use the release that wrote the manifest', min(n), max(j ->> 'manifest_version'))
-FROM record WHERE kind = 'dataset' AND j ->> 'manifest_version' > 1 HAVING count(*) > 0;
+SELECT printf('%s: dataset.manifest_version is %d, and this release reads versions up to 1: use the release '
+              || 'that wrote the manifest', text, j ->> 'manifest_version')
+FROM record JOIN place USING (n)
+WHERE kind = 'dataset' AND j ->> 'manifest_version' > 1 ORDER BY n LIMIT 1;
 INSERT INTO broken SELECT n FROM record WHERE kind = 'dataset' AND j ->> 'manifest_version' > 1;
 CREATE INDEX temp.record_by_kind ON record (kind, n);
+DROP VIEW place;
 DROP TABLE line;
+-- A response that came more than once is its last record alone: nothing of an earlier one (a time-out, before
+-- the answer) may stand beside it.
+DELETE FROM record WHERE kind = 'response' AND n NOT IN
+    (SELECT max(n) FROM record WHERE kind = 'response' GROUP BY j ->> 'request_id');
 
 BEGIN IMMEDIATE;
 PRAGMA defer_foreign_keys = ON; -- parents are replaced under their children; checked at the end
@@ -369,6 +380,9 @@ SELECT j ->> 'request_id', j ->> '$.telemetry.latency_s', j ->> '$.telemetry.ttf
        j ->> '$.telemetry.kv.applied', nullif(j -> '$.telemetry.flags', 'null')
 FROM record WHERE kind = 'response' ORDER BY n;
 
+-- What is imported again may no longer have a score, or be a failure.
+DELETE FROM scores WHERE request_id IN (SELECT j ->> 'request_id' FROM record WHERE kind = 'response');
+DELETE FROM failures WHERE request_id IN (SELECT j ->> 'request_id' FROM record WHERE kind = 'response');
 INSERT OR REPLACE INTO scores (request_id, em, f1, pred_norm, gold_norm, metric, value, contains, backend,
                                score_json)
 SELECT j ->> 'request_id', j ->> '$.score.em', j ->> '$.score.f1', j ->> '$.score.pred_norm',
@@ -376,8 +390,6 @@ SELECT j ->> 'request_id', j ->> '$.score.em', j ->> '$.score.f1', j ->> '$.scor
        j ->> '$.score.contains', j ->> '$.score.backend', j -> 'score'
 FROM record WHERE kind = 'response' AND json_type(j, '$.score') = 'object' ORDER BY n;
 
--- What is imported again may no longer be a failure.
-DELETE FROM failures WHERE request_id IN (SELECT j ->> 'request_id' FROM record WHERE kind = 'response');
 INSERT OR REPLACE INTO failures (request_id, failure_type, message, class)
 SELECT j ->> 'request_id', j ->> '$.failure.failure_type', j ->> '$.failure.message', j ->> '$.failure.class'
 FROM record WHERE kind = 'response' AND json_type(j, '$.failure') = 'object' ORDER BY n;

@@ -154,11 +154,23 @@ ok "answers that came later" scripts/import-db "$database" "$manifest" "$folder/
 is "replace failures" "$(sql "SELECT count(*) FROM failures WHERE failure_type = 'TIMEOUT'")" 0
 is "and stand as answers" "$(sql "SELECT count(*) FROM responses WHERE text = 'late' AND error_json IS NULL")" 8
 
+# Both records in one file, as of shards that were joined: the last one is the response, all of it.
+jq -c 'select(.kind == "response" and .failure.failure_type == "TIMEOUT")' "$stream" >"$folder/early.jsonl"
+cat "$folder/early.jsonl" "$folder/retried.jsonl" >"$folder/joined.jsonl"
+ok "a time-out and the later answer" scripts/import-db --fresh "$folder/joined.sqlite" "$manifest" "$folder/joined.jsonl"
+is "are an answer and no failure" "$(sqlite3 "$folder/joined.sqlite" "SELECT count(*) FROM failures WHERE failure_type = 'TIMEOUT'")" 0
+jq -c 'if .kind == "response" then del(.score, .failure) else . end' "$stream" >"$folder/unscored.jsonl"
+ok "responses before they are scored" scripts/import-db "$folder/joined.sqlite" "$manifest" "$folder/unscored.jsonl"
+is "have no score of an earlier import" "$(sqlite3 "$folder/joined.sqlite" "SELECT count(*) FROM scores")" 0
+
 # A broken line: named, and nothing happens.
 before=$(dump)
 { head -n 20 "$stream"; echo '{"kind":"run",'; } >"$folder/broken.jsonl"
 fails 1 "a broken line stops the import" scripts/import-db "$database" "$manifest" "$folder/broken.jsonl"
 like "and is named" "$(cat "$scratch/.err")" "line $(($(wc -l <"$manifest") + 21)) .* is not JSON"
+is "with its own file and place in it" "$(grep -cF "import-db: $folder/broken.jsonl:21: " "$scratch/.err")" 1
+fails 1 "a broken line of the manifest" scripts/import-db "$database" "$folder/broken.jsonl" "$stream"
+is "is named as such" "$(grep -cF "import-db: $folder/broken.jsonl:21: " "$scratch/.err")" 1
 is "nothing changed" "$(dump)" "$before"
 jq -c 'select(.kind != "run")' "$stream" >"$folder/norun.jsonl"
 fails 1 "responses without their run" scripts/import-db "$scratch/none.sqlite" "$manifest" "$folder/norun.jsonl"
