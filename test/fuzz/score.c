@@ -74,12 +74,22 @@ static void check_count(struct kvt_span norm, size_t n_tokens)
     check(n == n_tokens);
 }
 
+/* What stands behind a text makes no difference to it. */
+static void check_alone(struct kvt_span text, struct kvt_span norm)
+{
+    static struct kvt_buffer alone;
+    kvt_buffer_clear(&alone);
+    kvt_normalize_english(&alone, text.data, text.length);
+    check(alone.length == norm.length && memcmp(alone.data, norm.data, norm.length) == 0);
+}
+
 static void score(const char *data, size_t size)
 {
     struct kvt_span pieces[5];
     size_t count = split(data, size, pieces, 5);
     if (count < 2)
         return;
+    scratch.around = (struct kvt_span){data, size};
     for (const struct kvt_metric *metric = kvt_metrics; metric->name; metric++) {
         struct kvt_score result;
         struct kvt_error error;
@@ -90,6 +100,7 @@ static void score(const char *data, size_t size)
         check(result.value >= 0 && result.value <= 1 && result.f1 >= 0 && result.f1 <= 1);
         struct kvt_span norm = result.pair.prediction_norm;
         check(kvt_utf8_valid(norm.data, norm.length) == norm.length);
+        check_alone(span, norm);
         check_count(norm, result.pair.prediction_tokens);
         check_count(result.pair.gold_norm, result.pair.gold_tokens);
         if (kvt_utf8_valid(pieces[0].data, pieces[0].length) == pieces[0].length)
@@ -110,7 +121,10 @@ static void read_formats(const char *data, size_t size)
     static struct kvt_answer_row row;
     if (!row.made)
         kvt_answer_row_open(&row, made);
-    kvt_answer_row_read(&row, data, size, &error);
+    const int status = kvt_answer_row_read(&row, data, size, &error);
+    const size_t length = row.text.length, n_golds = row.n_golds;
+    check(kvt_answer_row_read(&row, data, size, &error) == status); /* its shape is known now */
+    check(status != 0 || (row.text.length == length && row.n_golds == n_golds));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
