@@ -4,6 +4,7 @@
  * Memory: per group; see kvt-render.1.
  */
 #include "config/config.h"
+#include "core/memory.h"
 #include "core/option.h"
 #include "render/manifest.h"
 #include "render/plot.h"
@@ -13,6 +14,7 @@
 #include "render/table.h"
 #include "stream/stage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What the command line asks for. */
@@ -24,8 +26,17 @@ struct request {
     struct kvt_stage_options common;
 };
 
+/* A row of `table requests` that waits until it is known which studies are wanted. */
+struct held_row {
+    size_t arm; /* index in results.arms */
+    size_t end; /* of its bytes in `held`; they begin where the row before ends */
+};
+
 struct render {
     struct request request;
+    struct kvt_buffer held;
+    struct held_row *rows;
+    size_t n_rows, row_capacity;
     struct kvt_results results;
     struct kvt_settings settings;
     struct kvt_buffer out;
@@ -80,6 +91,28 @@ static void take_artefact(struct request *request, struct kvt_arguments *operand
     operands->n_files -= taken;
 }
 
+static bool chooses(const struct request *request)
+{
+    return request->model || request->policy || request->task;
+}
+
+/* A row of `table requests`: printed at once, or held where studies are to be chosen. */
+static void take_row(struct render *render, const json_t *record)
+{
+    struct kvt_buffer *out = chooses(&render->request) ? &render->held : &render->out;
+    if (out == &render->out)
+        kvt_buffer_clear(out);
+    if (render->results.n_responses == 1)
+        kvt_table_header(out, render->request.table);
+    kvt_table_row(out, render->request.table, record);
+    if (out == &render->out) {
+        fwrite(out->data, 1, out->length, stdout);
+        return;
+    }
+    kvt_grow(&render->rows, &render->row_capacity, render->n_rows, sizeof *render->rows);
+    render->rows[render->n_rows++] = (struct held_row){render->results.last_arm, out->length};
+}
+
 static int take_line(struct kvt_stage *stage, const struct kvt_line *line, void *context,
                      struct kvt_error *error)
 {
@@ -93,11 +126,8 @@ static int take_line(struct kvt_stage *stage, const struct kvt_line *line, void 
     if (status == 0 && strcmp(line->kind, "experiment") == 0)
         kvt_settings_stream(&render->settings, json_object_get(record, "config"));
     if (status == 0 && render->results.n_responses > before && render->request.table &&
-        render->request.table->per_response) {
-        kvt_buffer_clear(&render->out);
-        kvt_table_row(&render->out, render->request.table, record);
-        fwrite(render->out.data, 1, render->out.length, stdout);
-    }
+        render->request.table->per_response)
+        take_row(render, record);
     json_decref(record);
     return status;
 }
@@ -107,6 +137,15 @@ static bool wanted(const struct request *request, const struct kvt_study *study)
     return (!request->model || strcmp(request->model, study->model) == 0) &&
            (!request->policy || strcmp(request->policy, study->policy) == 0) &&
            (!request->task || strcmp(request->task, study->task) == 0);
+}
+
+/* The same of a run without responses, which has no task. */
+static bool wanted_run(const struct request *request, const json_t *run)
+{
+    return (!request->model || strcmp(request->model, kvt_json_text(run, "model_name", "")) == 0) &&
+           (!request->policy ||
+            strcmp(request->policy, kvt_json_text(run, "kv_policy", "")) == 0) &&
+           !request->task;
 }
 
 /* Drops the studies that --model, --policy and --task do not name. */
@@ -122,9 +161,31 @@ static void select_studies(struct render *render)
         }
         results->studies[kept++] = study;
     }
+    for (size_t i = json_array_size(results->idle_runs); i-- > 0;)
+        if (!wanted_run(&render->request, json_array_get(results->idle_runs, i)))
+            json_array_remove(results->idle_runs, i);
     if (kept == 0 && results->n_studies > 0)
         kvt_die(KVT_DATA, "no study of the stream has this --model, --policy and --task");
     results->n_studies = kept;
+}
+
+static bool in_a_study(const struct kvt_results *results, size_t arm)
+{
+    for (size_t s = 0; s < results->n_studies; s++)
+        for (size_t i = 0; i < results->studies[s].n_arms; i++)
+            if (results->studies[s].arms[i] == &results->arms[arm])
+                return true;
+    return false;
+}
+
+/* The held rows whose study was chosen; the header stands before the first row. */
+static void release_rows(struct render *render)
+{
+    kvt_table_header(&render->out, render->request.table);
+    size_t from = render->out.length;
+    for (size_t i = 0; i < render->n_rows; from = render->rows[i++].end)
+        if (in_a_study(&render->results, render->rows[i].arm))
+            kvt_buffer_append(&render->out, render->held.data + from, render->rows[i].end - from);
 }
 
 static void draw(struct render *render)
@@ -155,8 +216,12 @@ static void write_artefact(struct render *render)
     struct kvt_error error;
     int status = 0;
     kvt_buffer_clear(&render->out);
+    if (request->table && kvt_table_check(request->table, results, &error) != 0)
+        kvt_die_error(&error);
     if (request->plot)
         draw(render);
+    else if (request->table && request->table->per_response && chooses(request))
+        release_rows(render);
     else if (request->table && !request->table->per_response)
         request->table->write(&render->out, request->table, results);
     else if (strcmp(request->artefact, "manifest") == 0)
@@ -223,10 +288,6 @@ int main(int argc, char **argv)
     struct kvt_line line;
     struct kvt_error error;
     kvt_stage_open(&stage, "kvt-render", &request->common, &operands);
-    if (request->table && request->table->per_response) {
-        kvt_table_header(&render.out, request->table);
-        fwrite(render.out.data, 1, render.out.length, stdout);
-    }
     while (kvt_stage_next(&stage, &line))
         if (line.kind[0] && take_line(&stage, &line, &render, &error) != 0)
             kvt_stage_bad(&stage, &line, error.text);
@@ -237,6 +298,8 @@ int main(int argc, char **argv)
     kvt_results_close(&render.results);
     kvt_settings_close(&render.settings);
     kvt_buffer_free(&render.out);
+    kvt_buffer_free(&render.held);
+    free(render.rows);
     kvt_arguments_free(&arguments);
     return KVT_OK;
 }

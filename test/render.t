@@ -129,6 +129,17 @@ grep -vE '"kind":"(bin_stats|pair_stats|transition)"' "$stream" >"$scratch/score
 fails 1 "a figure of statistics needs statistics" kvt-render plot acc "$scratch/scored.jsonl"
 like "and names the stage that makes them" "$(cat "$scratch/.err")" 'kvt-stats'
 fails 1 "an empty stream has no report" kvt-render report /dev/null
+for table in bins pairs failures transitions outcomes requests runs; do
+    fails 1 "nor a table of $table" kvt-render table $table /dev/null
+    is "nor a header for one" "$(cat "$scratch/.out")" ''
+done
+for table in bins pairs failures transitions; do
+    fails 1 "table $table before its stage" kvt-render table $table "$scratch/scored.jsonl"
+    like "which is named" "$(cat "$scratch/.err")" "^kvt-render: table $table: .* by kvt-(stats|transition)"
+done
+jq -c 'select((.kind == "transition" or .kind == "pair_stats") | not) | select(.kv_budget == null or .kv_budget == 1)' "$stream" >"$scratch/lone.jsonl"
+ok "nothing to compare is an empty table of pairs" kvt-render table pairs "$scratch/lone.jsonl"
+ok "and of verdicts" kvt-render table transitions "$scratch/lone.jsonl"
 fails 1 "nor a manifest" kvt-render manifest /dev/null
 fails 1 "a manifest of a newer version is refused" kvt-render manifest <<<'{"kind":"dataset","dataset_id":"d","manifest_version":2}'
 like "with what to do" "$(cat "$scratch/.err")" 'stdin:1: dataset.manifest_version is 2, and this release reads versions up to 1'
@@ -153,6 +164,24 @@ kvt-render report --policy=snapkv "$scratch/two.jsonl" >"$scratch/one"
 kvt-render report "$stream" >"$scratch/two"
 ok "--policy chooses" cmp "$scratch/one" "$scratch/two"
 fails 1 "a policy that is not there" kvt-render report --policy=none "$scratch/two.jsonl"
+
+# two tasks of the same runs, and a run that answered nothing
+jq -c --arg id again '., (select(.kind | IN("response", "bin_stats", "pair_stats", "transition"))
+    | if .request_id then .request_id += $id else . end | if .meta then .meta.task = "other" else .task = "other" end),
+    (select(.kind == "run" and .reference) | .run_id = "idle" | .reference = false | .kv_budget = 0.1)' "$stream" >"$scratch/tasks.jsonl"
+is "table runs: each run once, those without answers too" "$(kvt-render table runs "$scratch/tasks.jsonl" | cut -d, -f1)" \
+    "$(kvt-render table runs "$stream" | cut -d, -f1; echo idle)"
+is "which no chosen task has" "$(kvt-render --task=other table runs "$scratch/tasks.jsonl" | cut -d, -f1)" "$(kvt-render table runs "$stream" | cut -d, -f1)"
+kvt-render --task=recall table requests "$scratch/tasks.jsonl" >"$scratch/one"
+kvt-render table requests "$stream" >"$scratch/two"
+ok "table requests: --task chooses" cmp "$scratch/one" "$scratch/two"
+# one budget twice, in runs whose ids begin alike
+jq -c 'if .run_id and .kv_budget == 0.2 then ., (.run_id = "a-long-name-of-a-run-é-1" | if .request_id then .request_id += "x" else . end) else . end
+    | if .run_id and (.reference | not) and .kv_budget == 0.2 and .run_id != "a-long-name-of-a-run-é-1" then .run_id = "a-long-name-of-a-run-é-2" else . end' \
+    "$stream" >"$scratch/alike.jsonl"
+is "runs of one budget are told apart" "$(kvt-render summary "$scratch/alike.jsonl" | jq -r '.studies[0].runs[].label' | sort -u | wc -l)" 4
+kvt-render report "$scratch/alike.jsonl" >"$scratch/report"
+ok "the label stays text" grep -qF '0.2 (run …' "$scratch/report"
 
 # --- sentences and tables say the same
 # exchange RUN BUDGET REFERENCE WRONG TEXT: 80 entries of one bin, the first WRONG answered wrongly

@@ -14,6 +14,7 @@ void kvt_results_open(struct kvt_results *results)
                                     .datasets = json_array(),
                                     .bins = json_array(),
                                     .entries = json_array(),
+                                    .idle_runs = json_array(),
                                     .names = json_object(),
                                     .seen = json_object(),
                                     .clusters = json_object(),
@@ -149,6 +150,7 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     if (metric)
         json_object_set_new(results->metrics, metric, json_true());
     results->n_responses++;
+    results->last_arm = (size_t)(arm - results->arms);
     cell->n_responses++;
     enum kvt_outcome outcome = kvt_outcome_of(record);
     if (outcome == KVT_OUTCOME_UNSCORED)
@@ -228,40 +230,102 @@ static bool same_label(const struct kvt_arm *a, const struct kvt_arm *b)
            a->policy == b->policy && strcmp(a->label, b->label) == 0;
 }
 
-/* Runs of one budget (other settings of the policy) are told apart by the head of their ids. */
+/* Bytes that two ids begin with in common. */
+static size_t common_head(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* The first byte from `at` on that begins a UTF-8 character, or the end. */
+static size_t character_start(const char *text, size_t at)
+{
+    while (((unsigned char)text[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+/*
+ * What tells a run from its siblings: the head of its id, or, where ids begin alike for longer than
+ * that, the part around the byte where the last one differs. `alike`: bytes it has in common with
+ * the sibling that is most like it.
+ */
+static char *run_mark(const char *run_id, size_t alike)
+{
+    enum { HEAD = 12, PART = 24 };
+    size_t length = strlen(run_id), want = alike < HEAD ? HEAD : PART;
+    size_t from = alike < PART ? 0 : character_start(run_id, alike - PART / 2);
+    size_t to = length - from < want ? length : character_start(run_id, from + want);
+    return kvt_asprintf("%s%.*s", from ? "\xe2\x80\xa6" : "", (int)(to - from), run_id + from);
+}
+
+/* Runs of one budget (other settings of the policy) are told apart by their ids. */
 static void tell_apart(struct kvt_results *results)
 {
-    bool *shared = kvt_alloc_zero(results->n_arms, sizeof *shared);
-    for (size_t i = 0; i < results->n_arms; i++)
-        for (size_t k = 0; k < results->n_arms; k++)
-            shared[i] |= i != k && same_label(&results->arms[i], &results->arms[k]);
+    char **labels = kvt_alloc_array(results->n_arms, sizeof *labels);
     for (size_t i = 0; i < results->n_arms; i++) {
-        struct kvt_arm *arm = &results->arms[i];
-        if (!shared[i] || arm->reference)
-            continue;
-        char *label = kvt_asprintf("%s (run %.12s)", arm->label, arm->run_id);
-        free(arm->label);
-        arm->label = label;
+        const struct kvt_arm *arm = &results->arms[i];
+        size_t alike = 0;
+        bool shared = false;
+        for (size_t k = 0; k < results->n_arms; k++) {
+            if (i == k || !same_label(arm, &results->arms[k]))
+                continue;
+            size_t head = common_head(arm->run_id, results->arms[k].run_id);
+            alike = head > alike ? head : alike;
+            shared = true;
+        }
+        char *mark = shared && !arm->reference ? run_mark(arm->run_id, alike) : NULL;
+        labels[i] = mark ? kvt_asprintf("%s (run %s)", arm->label, mark) : NULL;
+        free(mark);
     }
-    free(shared);
+    for (size_t i = 0; i < results->n_arms; i++)
+        if (labels[i]) {
+            free(results->arms[i].label);
+            results->arms[i].label = labels[i];
+        }
+    free(labels);
+}
+
+static int by_run_id(const void *left, const void *right)
+{
+    return strcmp(kvt_json_text(*(json_t *const *)left, "run_id", ""),
+                  kvt_json_text(*(json_t *const *)right, "run_id", ""));
+}
+
+/* Keeps the runs that no arm has, each once. */
+static void find_idle_runs(struct kvt_results *results, json_t **runs, size_t n)
+{
+    if (n)
+        qsort(runs, n, sizeof *runs, by_run_id);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || by_run_id(&runs[i - 1], &runs[i]) != 0)
+            json_array_append(results->idle_runs, runs[i]);
 }
 
 /* Run records come before or after the records that use them: joined here. */
 static void join_runs(struct kvt_results *results)
 {
-    size_t index;
-    json_t *record;
+    size_t index, n_idle = 0;
+    json_t *record, **idle = kvt_alloc_array(json_array_size(results->records), sizeof *idle);
     json_array_foreach(results->records, index, record)
     {
         if (strcmp(kvt_json_text(record, "kind", ""), "run") != 0)
             continue;
         const char *run_id = kvt_json_text(record, "run_id", "");
+        bool named = false;
         for (size_t i = 0; i < results->n_arms; i++)
             if (strcmp(results->arms[i].run_id, run_id) == 0) {
                 results->arms[i].run = record;
                 describe_arm(results, &results->arms[i], record);
+                named = true;
             }
+        if (!named)
+            idle[n_idle++] = record;
     }
+    find_idle_runs(results, idle, n_idle);
+    free(idle);
     for (size_t i = 0; i < results->n_arms; i++)
         label_arm(&results->arms[i]);
     tell_apart(results);
@@ -293,6 +357,7 @@ void kvt_results_close(struct kvt_results *results)
     json_decref(results->datasets);
     json_decref(results->bins);
     json_decref(results->entries);
+    json_decref(results->idle_runs);
     json_decref(results->preflight);
     json_decref(results->scored);
     json_decref(results->names);

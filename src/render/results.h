@@ -26,6 +26,7 @@ struct kvt_results {
     const json_t *experiment;          /* the first; NULL without */
     json_t *records;                   /* everything kept, in stream order */
     json_t *datasets, *bins, *entries; /* arrays */
+    json_t *idle_runs;                 /* array: runs no other record names, by run_id, once each */
     json_t *preflight;                 /* kvt-infer's finding (a record of its journal), or NULL */
     json_t *scored;                    /* kvt-score's meta record, or NULL */
     json_t *names;                     /* strings the arms point to */
@@ -35,6 +36,7 @@ struct kvt_results {
     size_t n_studies, study_capacity;
     json_t *seen; /* request_ids */
     size_t n_responses, n_unscored;
+    size_t last_arm;  /* index in arms of the last response that was taken */
     json_t *clusters; /* cluster key -> its first bin, -1 once seen in a second one */
     json_t *metrics;  /* names of the scores' metrics, as keys */
 };

@@ -233,14 +233,21 @@ static const json_t *record_of(const struct kvt_arm *arm, const struct kvt_cell 
     return strcmp(kind, "bin_stats") == 0 ? cell->stats : cell->pair;
 }
 
-/* A reference that two policies share is in two studies, but its rows are written once. */
-static bool arm_of_earlier_study(const struct kvt_results *results, size_t study,
-                                 const struct kvt_arm *arm)
+/*
+ * Are the rows of arm `index` of a study those of an arm before it? A reference that two policies
+ * share is in both their studies; a run of several tasks has an arm for each, but one record.
+ */
+static bool written_before(const struct kvt_results *results, const struct kvt_table *table,
+                           size_t study, size_t index)
 {
-    for (size_t s = 0; s < study; s++)
-        for (size_t i = 0; i < results->studies[s].n_arms; i++)
-            if (results->studies[s].arms[i] == arm)
+    const struct kvt_arm *arm = results->studies[study].arms[index];
+    bool per_run = table->kind && strcmp(table->kind, "run") == 0;
+    for (size_t s = 0; s <= study; s++)
+        for (size_t i = 0; i < (s < study ? results->studies[s].n_arms : index); i++) {
+            const struct kvt_arm *earlier = results->studies[s].arms[i];
+            if (earlier == arm || (per_run && earlier->run_id == arm->run_id))
                 return true;
+        }
     return false;
 }
 
@@ -252,7 +259,7 @@ each_arm(struct kvt_buffer *out, const struct kvt_table *table, const struct kvt
     kvt_table_header(out, table);
     for (size_t s = 0; s < results->n_studies; s++)
         for (size_t i = 0; i < results->studies[s].n_arms; i++)
-            if (!arm_of_earlier_study(results, s, results->studies[s].arms[i]))
+            if (!written_before(results, table, s, i))
                 visit(out, table, results->studies[s].arms[i]);
 }
 
@@ -273,6 +280,19 @@ static void write_records(struct kvt_buffer *out, const struct kvt_table *table,
                           const struct kvt_results *results)
 {
     each_arm(out, table, results, arm_records);
+}
+
+/* Runs that answered nothing are in no study: their rows come last. */
+static void write_runs(struct kvt_buffer *out, const struct kvt_table *table,
+                       const struct kvt_results *results)
+{
+    size_t index;
+    json_t *run;
+    write_records(out, table, results);
+    json_array_foreach(results->idle_runs, index, run)
+    {
+        kvt_table_row(out, table, run);
+    }
 }
 
 /* The members STUDY names, of an arm. New reference. */
@@ -368,7 +388,7 @@ const struct kvt_table kvt_tables[] = {
     {"failures", "failures by type, per budget and bin", false, write_failures, NULL,
      failure_columns},
     {"transitions", "the verdicts", false, write_records, "transition", transition_columns},
-    {"runs", "the runs", false, write_records, "run", run_columns},
+    {"runs", "the runs", false, write_runs, "run", run_columns},
     {"requests", "one row per request", true, NULL, "response", request_columns},
     {0},
 };

@@ -26,6 +26,13 @@ const struct kvt_table *kvt_table_find(const char *name);
 void kvt_table_header(struct kvt_buffer *out, const struct kvt_table *table);
 void kvt_table_row(struct kvt_buffer *out, const struct kvt_table *table, const json_t *record);
 
+/*
+ * Returns 0, or -1 when the stream lacks the records the table is made of; the error names the
+ * stage that makes them. A table that has them and no rows (nothing failed) is no error.
+ */
+int kvt_table_check(const struct kvt_table *table, const struct kvt_results *results,
+                    struct kvt_error *error);
+
 /* One value as a CSV field: text as it is, null empty, objects and arrays as JSON. */
 void kvt_table_value(struct kvt_buffer *out, const json_t *value);
 
