@@ -183,6 +183,30 @@ is "runs of one budget are told apart" "$(kvt-render summary "$scratch/alike.jso
 kvt-render report "$scratch/alike.jsonl" >"$scratch/report"
 ok "the label stays text" grep -qF '0.2 (run …' "$scratch/report"
 
+# two experiments in one stream, each with its own questions, settings and metric
+jq -c '(if .exp_group_id then .exp_group_id = "another" else . end)
+    | (if .run_id then .run_id += "2" else . end) | (if .reference_run_id then .reference_run_id += "2" else . end)
+    | (if .request_id then .request_id += "2" else . end)
+    | if .kind == "experiment" then .seed = 77 | .git_hash = "abc" | .config.decoding = {max_tokens: 9}
+      elif .kind == "dataset" then .dataset_id = "d2" | .name = "other questions" | .task = "other"
+      elif .kind == "bin" or .kind == "entry" then .dataset_id = "d2"
+      elif .kind == "response" then .meta.task = "other" | .score.metric = "other metric"
+      elif .task then .task = "other" else . end' "$stream" >"$scratch/other.jsonl"
+cat "$stream" "$scratch/other.jsonl" >"$scratch/both.jsonl"
+kvt-render report "$scratch/both.jsonl" | sed -n '1,/^---$/p' >"$scratch/one"
+kvt-render report "$scratch/other.jsonl" >"$scratch/two"
+is "each study has the setup and metric of its own experiment" "$(grep -E '^\| (seed|commit|decoding|questions|tokenizer) \||metric:' "$scratch/one")" \
+    "$(grep -E '^\| (seed|commit|decoding|questions|tokenizer) \||metric:' "$scratch/two")"
+like "which are not the other's" "$(cat "$scratch/one")" '^\| seed \| 77 \|'
+is "in the summary too" "$(kvt-render summary "$scratch/both.jsonl" | jq -c '[.seed, .studies[].seed]')" '[77,null,1]'
+for artefact in report brief summary manifest; do
+    kvt-render $artefact "$scratch/both.jsonl" >"$scratch/one"
+    kvt-render $artefact "$scratch/other.jsonl" "$stream" >"$scratch/two"
+    ok "$artefact: which experiment comes first does not matter" cmp "$scratch/one" "$scratch/two"
+done
+sed 's/"task":"other"/"task":"recall"/g' "$scratch/other.jsonl" >"$scratch/namesake.jsonl"
+is "experiments that nothing else tells apart are named" "$(kvt-render brief "$stream" "$scratch/namesake.jsonl" | grep -c ', experiment \(another\|snapkv\)$')" 2
+
 # --- sentences and tables say the same
 # exchange RUN BUDGET REFERENCE WRONG TEXT: 80 entries of one bin, the first WRONG answered wrongly
 exchange() {

@@ -26,6 +26,10 @@ static void study_lines(struct kvt_buffer *out, const struct kvt_study *study)
         kvt_buffer_text(out, ", task ");
         kvt_escape_plain(out, study->task, 40);
     }
+    if (study->namesake) {
+        kvt_buffer_text(out, ", experiment ");
+        kvt_escape_plain(out, study->exp_group_id, 40);
+    }
     kvt_buffer_byte(out, '\n');
     for (size_t i = 0; i < study->n_arms; i++)
         if (study->arms[i]->transition) {

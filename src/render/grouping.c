@@ -104,7 +104,7 @@ static struct kvt_study *study_of(struct kvt_results *results, const struct kvt_
                                 .model = arm->model,
                                 .policy = arm->policy,
                                 .task = arm->task,
-                                .own_lengths = kvt_results_own_lengths(results)};
+                                .own_lengths = kvt_results_own_lengths(results, arm->task)};
     return study;
 }
 
@@ -137,6 +137,12 @@ static int by_name(const void *left, const void *right)
     return order ? order : strcmp(a->policy, b->policy);
 }
 
+/* Do only their experiments tell two studies apart? */
+static bool alike(const struct kvt_study *a, const struct kvt_study *b)
+{
+    return a->model == b->model && a->task == b->task && a->policy == b->policy;
+}
+
 void kvt_studies_group(struct kvt_results *results)
 {
     for (size_t i = 0; i < results->n_arms; i++)
@@ -158,4 +164,8 @@ void kvt_studies_group(struct kvt_results *results)
     results->n_studies = kept;
     if (kept)
         qsort(results->studies, kept, sizeof *results->studies, by_name);
+    for (size_t i = 0; i < kept; i++)
+        for (size_t k = 0; k < kept; k++)
+            results->studies[i].namesake |=
+                i != k && alike(&results->studies[i], &results->studies[k]);
 }

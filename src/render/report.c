@@ -135,6 +135,10 @@ static void title(struct kvt_report *report)
         kvt_buffer_text(out, ", task ");
         kvt_escape_markdown(out, study->task, 80);
     }
+    if (study->namesake) {
+        kvt_buffer_text(out, ", experiment ");
+        kvt_escape_markdown(out, study->exp_group_id, 80);
+    }
     kvt_buffer_text(out, "\n\n");
 }
 

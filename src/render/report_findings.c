@@ -217,10 +217,18 @@ static void setup_value(struct kvt_report *report, const char *name, const json_
     kvt_buffer_free(&text);
 }
 
+/* A row for each record that has the member. */
+static void setup_each(struct kvt_report *report, const char *name, const json_t *records,
+                       const char *member)
+{
+    for (size_t i = 0; i < json_array_size(records); i++)
+        setup_value(report, name, json_object_get(json_array_get(records, i), member));
+}
+
 void kvt_report_setup(struct kvt_report *report)
 {
-    const json_t *experiment = report->results->experiment;
-    const json_t *dataset = json_array_get(report->results->datasets, 0);
+    const json_t *experiment = kvt_results_experiment(report->results, report->study);
+    json_t *datasets = kvt_results_datasets(report->results, report->study->task);
     const json_t *run = NULL;
     for (size_t i = 0; i < report->study->n_arms; i++)
         if (!run || !report->study->arms[i]->reference)
@@ -233,12 +241,12 @@ void kvt_report_setup(struct kvt_report *report)
     setup_text(report, "task", report->study->task);
     setup_value(report, "engine", json_object_get(run, "engine_name"));
     setup_value(report, "server", json_object_get(run, "base_url"));
-    setup_value(report, "questions", json_object_get(dataset, "name"));
-    setup_value(report, "questions, SHA-256", json_object_get(dataset, "source_sha256"));
+    setup_each(report, "questions", datasets, "name");
+    setup_each(report, "questions, SHA-256", datasets, "source_sha256");
     setup_value(report, "responses, SHA-256",
                 json_object_get(report->results->scored, "input_sha256"));
-    setup_value(report, "tokenizer", json_object_get(dataset, "tokenizer"));
-    setup_value(report, "prompt template", json_object_get(dataset, "template"));
+    setup_each(report, "tokenizer", datasets, "tokenizer");
+    setup_each(report, "prompt template", datasets, "template");
     /* the experiment's own, not the defaults of what it does not tell (an import) */
     setup_value(report, "decoding", kvt_json_get(experiment, "config.decoding"));
     setup_value(report, "entries per bin", kvt_json_get(experiment, "config.dataset.n_per_bin"));
@@ -248,12 +256,13 @@ void kvt_report_setup(struct kvt_report *report)
     setup_value(report, "notes", json_object_get(experiment, "notes"));
     setup_text(report, "rendered by", "kvt-render " KVT_VERSION);
     kvt_buffer_byte(report->out, '\n');
+    json_decref(datasets);
 }
 
 /* Lengths that were not counted by a tokenizer (kvt-import). */
 static void own_length_limit(struct kvt_report *report)
 {
-    if (kvt_results_own_lengths(report->results))
+    if (report->study->own_lengths)
         kvt_buffer_text(report->out,
                         "- Lengths are those the predictions came with, in their own unit (words "
                         "in LongBench's English tasks), not tokens of the model.\n");

@@ -50,7 +50,8 @@ void kvt_report_accuracy(struct kvt_report *report)
         kvt_buffer_byte(report->out, ')');
     }
     const char *separator = "; metric: ";
-    json_object_foreach(report->results->metrics, metric, unused)
+    json_object_foreach(json_object_get(report->results->metrics, report->study->task), metric,
+                        unused)
     {
         kvt_buffer_text(report->out, separator);
         kvt_escape_markdown(report->out, metric, 40);

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "render/grouping.h"
+#include "render/label.h"
 #include "stream/contract.h"
 
 #include <math.h>
@@ -125,6 +126,16 @@ static void note_cluster(struct kvt_results *results, const char *key, json_int_
         json_integer_set(first, -1);
 }
 
+static void note_metric(struct kvt_results *results, const char *task, const char *metric)
+{
+    json_t *names = json_object_get(results->metrics, task);
+    if (!names) {
+        names = json_object();
+        json_object_set_new(results->metrics, task, names);
+    }
+    json_object_set_new(names, metric, json_true());
+}
+
 static int response_add(struct kvt_results *results, const json_t *record, struct kvt_error *error)
 {
     const char *run_id = kvt_json_text(record, "run_id", NULL);
@@ -148,7 +159,7 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     if (cluster)
         note_cluster(results, cluster, (json_int_t)bin);
     if (metric)
-        json_object_set_new(results->metrics, metric, json_true());
+        note_metric(results, arm->task, metric);
     results->n_responses++;
     results->last_arm = (size_t)(arm - results->arms);
     cell->n_responses++;
@@ -176,6 +187,13 @@ static void entry_add(struct kvt_results *results, const json_t *record)
     json_array_append_new(results->entries, entry);
 }
 
+/* Order of two records by a text member. */
+static int by_member(const void *left, const void *right, const char *name)
+{
+    return strcmp(kvt_json_text(*(const json_t *const *)left, name, ""),
+                  kvt_json_text(*(const json_t *const *)right, name, ""));
+}
+
 int kvt_results_add(struct kvt_results *results, const char *kind, json_t *record,
                     struct kvt_error *error)
 {
@@ -195,7 +213,8 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
         json_array_append(results->bins, record);
     } else if (strcmp(kind, "experiment") == 0 || strcmp(kind, "run") == 0) {
         json_array_append(results->records, record);
-        if (*kind == 'e' && !results->experiment)
+        if (*kind == 'e' &&
+            (!results->experiment || by_member(&record, &results->experiment, "exp_group_id") < 0))
             results->experiment = record;
     } else if (strcmp(kind, "preflight") == 0) {
         json_decref(results->preflight); /* a journal holds one per setting, the newest last */
@@ -208,90 +227,9 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
     return 0;
 }
 
-static void label_arm(struct kvt_arm *arm)
-{
-    char number[32];
-    snprintf(number, sizeof number, "%.10g", arm->budget);
-    free(arm->label);
-    if (arm->control && kvt_json_integer(arm->run, "sample", 0) > 0)
-        arm->label = kvt_strdup("full cache, again (a sample)");
-    else if (arm->control)
-        arm->label = kvt_strdup("full cache, again");
-    else if (arm->reference)
-        arm->label = kvt_strdup("full cache");
-    else
-        arm->label = arm->tokens ? kvt_asprintf("%s token%s", number, arm->budget == 1 ? "" : "s")
-                                 : kvt_strdup(number);
-}
-
-static bool same_label(const struct kvt_arm *a, const struct kvt_arm *b)
-{
-    return a->exp_group_id == b->exp_group_id && a->model == b->model && a->task == b->task &&
-           a->policy == b->policy && strcmp(a->label, b->label) == 0;
-}
-
-/* Bytes that two ids begin with in common. */
-static size_t common_head(const char *a, const char *b)
-{
-    size_t n = 0;
-    while (a[n] && a[n] == b[n])
-        n++;
-    return n;
-}
-
-/* The first byte from `at` on that begins a UTF-8 character, or the end. */
-static size_t character_start(const char *text, size_t at)
-{
-    while (((unsigned char)text[at] & 0xc0) == 0x80)
-        at++;
-    return at;
-}
-
-/*
- * What tells a run from its siblings: the head of its id, or, where ids begin alike for longer than
- * that, the part around the byte where the last one differs. `alike`: bytes it has in common with
- * the sibling that is most like it.
- */
-static char *run_mark(const char *run_id, size_t alike)
-{
-    enum { HEAD = 12, PART = 24 };
-    size_t length = strlen(run_id), want = alike < HEAD ? HEAD : PART;
-    size_t from = alike < PART ? 0 : character_start(run_id, alike - PART / 2);
-    size_t to = length - from < want ? length : character_start(run_id, from + want);
-    return kvt_asprintf("%s%.*s", from ? "\xe2\x80\xa6" : "", (int)(to - from), run_id + from);
-}
-
-/* Runs of one budget (other settings of the policy) are told apart by their ids. */
-static void tell_apart(struct kvt_results *results)
-{
-    char **labels = kvt_alloc_array(results->n_arms, sizeof *labels);
-    for (size_t i = 0; i < results->n_arms; i++) {
-        const struct kvt_arm *arm = &results->arms[i];
-        size_t alike = 0;
-        bool shared = false;
-        for (size_t k = 0; k < results->n_arms; k++) {
-            if (i == k || !same_label(arm, &results->arms[k]))
-                continue;
-            size_t head = common_head(arm->run_id, results->arms[k].run_id);
-            alike = head > alike ? head : alike;
-            shared = true;
-        }
-        char *mark = shared && !arm->reference ? run_mark(arm->run_id, alike) : NULL;
-        labels[i] = mark ? kvt_asprintf("%s (run %s)", arm->label, mark) : NULL;
-        free(mark);
-    }
-    for (size_t i = 0; i < results->n_arms; i++)
-        if (labels[i]) {
-            free(results->arms[i].label);
-            results->arms[i].label = labels[i];
-        }
-    free(labels);
-}
-
 static int by_run_id(const void *left, const void *right)
 {
-    return strcmp(kvt_json_text(*(json_t *const *)left, "run_id", ""),
-                  kvt_json_text(*(json_t *const *)right, "run_id", ""));
+    return by_member(left, right, "run_id");
 }
 
 /* Keeps the runs that no arm has, each once. */
@@ -326,19 +264,76 @@ static void join_runs(struct kvt_results *results)
     }
     find_idle_runs(results, idle, n_idle);
     free(idle);
-    for (size_t i = 0; i < results->n_arms; i++)
-        label_arm(&results->arms[i]);
-    tell_apart(results);
+    kvt_arms_label(results);
 }
 
-bool kvt_results_own_lengths(const struct kvt_results *results)
+static int by_task(const void *left, const void *right)
 {
-    const json_t *first = json_array_get(results->datasets, 0);
-    return strcmp(kvt_json_text(first, "tokenizer.name", ""), KVT_OWN_LENGTH) == 0;
+    int order = by_member(left, right, "task");
+    return order ? order : by_member(left, right, "dataset_id");
+}
+
+/* The order of the lines is no order of the datasets. */
+static void sort_datasets(struct kvt_results *results)
+{
+    size_t n = json_array_size(results->datasets), index;
+    json_t *record, *sorted = json_array(), **list = kvt_alloc_array(n, sizeof *list);
+    json_array_foreach(results->datasets, index, record)
+    {
+        list[index] = record;
+    }
+    if (n)
+        qsort(list, n, sizeof *list, by_task);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || by_task(&list[i - 1], &list[i]) != 0)
+            json_array_append(sorted, list[i]);
+    free(list);
+    json_decref(results->datasets);
+    results->datasets = sorted;
+}
+
+const json_t *kvt_results_experiment(const struct kvt_results *results,
+                                     const struct kvt_study *study)
+{
+    size_t index;
+    json_t *record;
+    if (!study->exp_group_id[0])
+        return results->experiment;
+    json_array_foreach(results->records, index, record)
+    {
+        if (strcmp(kvt_json_text(record, "kind", ""), "experiment") == 0 &&
+            strcmp(kvt_json_text(record, "exp_group_id", ""), study->exp_group_id) == 0)
+            return record;
+    }
+    return NULL;
+}
+
+json_t *kvt_results_datasets(const struct kvt_results *results, const char *task)
+{
+    size_t index;
+    json_t *record, *found = json_array();
+    json_array_foreach(results->datasets, index, record)
+    {
+        if (strcmp(kvt_json_text(record, "task", ""), task) == 0)
+            json_array_append(found, record);
+    }
+    if (json_array_size(found) == 0)
+        json_array_extend(found, results->datasets);
+    return found;
+}
+
+bool kvt_results_own_lengths(const struct kvt_results *results, const char *task)
+{
+    json_t *datasets = kvt_results_datasets(results, task);
+    const json_t *first = json_array_get(datasets, 0);
+    bool own = strcmp(kvt_json_text(first, "tokenizer.name", ""), KVT_OWN_LENGTH) == 0;
+    json_decref(datasets);
+    return own;
 }
 
 void kvt_results_finish(struct kvt_results *results)
 {
+    sort_datasets(results);
     join_runs(results);
     kvt_studies_group(results);
 }

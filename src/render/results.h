@@ -23,9 +23,9 @@ enum { KVT_BIN_LIMIT = 1000 };
 
 struct kvt_results {
     bool keep_entries;
-    const json_t *experiment;          /* the first; NULL without */
+    const json_t *experiment;          /* the first by exp_group_id; NULL without */
     json_t *records;                   /* everything kept, in stream order */
-    json_t *datasets, *bins, *entries; /* arrays */
+    json_t *datasets, *bins, *entries; /* arrays; datasets by task and id, each once */
     json_t *idle_runs;                 /* array: runs no other record names, by run_id, once each */
     json_t *preflight;                 /* kvt-infer's finding (a record of its journal), or NULL */
     json_t *scored;                    /* kvt-score's meta record, or NULL */
@@ -38,7 +38,7 @@ struct kvt_results {
     size_t n_responses, n_unscored;
     size_t last_arm;  /* index in arms of the last response that was taken */
     json_t *clusters; /* cluster key -> its first bin, -1 once seen in a second one */
-    json_t *metrics;  /* names of the scores' metrics, as keys */
+    json_t *metrics;  /* task -> names of its scores' metrics, as keys */
 };
 
 void kvt_results_open(struct kvt_results *results);
@@ -58,8 +58,19 @@ void kvt_results_close(struct kvt_results *results);
  */
 bool kvt_results_ladder(const struct kvt_results *results);
 
-/* Are lengths those that imported rows came with, in their own unit? The dataset's record says so.
+/*
+ * The record of a study's experiment; NULL where the stream lacks it. A study that names none (no
+ * run lines) has the stream's.
  */
-bool kvt_results_own_lengths(const struct kvt_results *results);
+const json_t *kvt_results_experiment(const struct kvt_results *results,
+                                     const struct kvt_study *study);
+/*
+ * The datasets a study's questions may come from: those of its task, or all of them where no
+ * dataset names that task. A new array, to be released by the caller.
+ */
+json_t *kvt_results_datasets(const struct kvt_results *results, const char *task);
+/* Are lengths those that imported rows came with, in their own unit? The record of the task's
+ * dataset says so. */
+bool kvt_results_own_lengths(const struct kvt_results *results, const char *task);
 
 #endif

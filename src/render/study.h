@@ -58,6 +58,7 @@ struct kvt_length_bin {
  */
 struct kvt_study {
     const char *exp_group_id, *model, *policy, *task;
+    bool namesake; /* another study has this model, policy and task, of another experiment */
     const struct kvt_arm **arms;
     size_t n_arms;
     struct kvt_length_bin *bins;

@@ -122,10 +122,22 @@ static json_t *noise_summary(const struct kvt_study *study)
     return summary;
 }
 
-static json_t *study_summary(const struct kvt_study *study)
+/* What an experiment's record says of it. */
+static void copy_experiment(json_t *to, const json_t *experiment)
 {
+    static const char *const members[] = {"exp_group_id", "created_at", "git_hash",
+                                          "notes",        "seed",       NULL};
+    copy(to, experiment, members);
+}
+
+/* A study of another experiment than the document's says itself when and from what it was made. */
+static json_t *study_summary(const struct kvt_results *results, const struct kvt_study *study)
+{
+    const json_t *experiment = kvt_results_experiment(results, study);
     json_t *summary = json_object(), *bins = json_array(), *runs = json_array();
     json_object_set_new(summary, "exp_group_id", json_string(study->exp_group_id));
+    if (experiment != kvt_results_experiment(results, &results->studies[0]))
+        copy_experiment(summary, experiment);
     json_object_set_new(summary, "model_name", json_string(study->model));
     json_object_set_new(summary, "kv_policy", json_string(study->policy));
     json_object_set_new(summary, "task", study->task[0] ? json_string(study->task) : json_null());
@@ -166,15 +178,13 @@ static json_t *artefacts(const char *plots)
 int kvt_summary_write(struct kvt_buffer *out, const struct kvt_results *results, const char *plots,
                       struct kvt_error *error)
 {
-    static const char *const members[] = {"exp_group_id", "created_at", "git_hash",
-                                          "notes",        "seed",       NULL};
     if (results->n_studies == 0)
         return kvt_fail(error, KVT_DATA, "the stream has no runs to sum up");
     json_t *document = json_object(), *studies = json_array();
     json_object_set_new(document, "summary_form", json_integer(KVT_SUMMARY_FORM));
-    copy(document, results->experiment, members);
+    copy_experiment(document, kvt_results_experiment(results, &results->studies[0]));
     for (size_t i = 0; i < results->n_studies; i++)
-        json_array_append_new(studies, study_summary(&results->studies[i]));
+        json_array_append_new(studies, study_summary(results, &results->studies[i]));
     json_object_set_new(document, "studies", studies);
     json_object_set_new(document, "artefacts", artefacts(plots));
     kvt_pretty_write(out, document);
