@@ -89,6 +89,17 @@ for artefact in report summary manifest "plot acc" "plot outcomes" "table pairs"
     ok "$artefact: shuffled and twice gives the same bytes" cmp "$scratch/one" "$scratch/two"
 done
 
+# a request that timed out in one shard and was answered in another: the answer counts, as in the statistics
+jq -c 'if .kind == "response" and .bin_idx == 0 and .kv_budget == 0.2 then .score.value = null
+    | .failure = {failure_type: "TIMEOUT", class: "infrastructure", message: "late"} else empty end' "$stream" >"$scratch/late.jsonl"
+for artefact in report summary "table outcomes"; do
+    # shellcheck disable=SC2086
+    kvt-render $artefact "$stream" >"$scratch/one"
+    # shellcheck disable=SC2086
+    kvt-render $artefact "$scratch/late.jsonl" "$stream" >"$scratch/two"
+    ok "$artefact: an answer counts before a time-out, whichever came first" cmp "$scratch/one" "$scratch/two"
+done
+
 # --- a name that wants to be a command
 evil="x\`touch pwned1\`'; system('touch pwned2'); print \"\`touch pwned3\`\"
 !touch pwned4

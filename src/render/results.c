@@ -1,6 +1,7 @@
 #include "render/results.h"
 
 #include "core/memory.h"
+#include "render/count.h"
 #include "render/grouping.h"
 #include "render/label.h"
 #include "stream/contract.h"
@@ -145,11 +146,12 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
     size_t bin = 0;
     if (read_bin(record, &bin, error) != 0)
         return -1;
-    if (json_object_get(results->seen, request_id))
+    if (kvt_count_again(results, request_id, record))
         return 0;
     struct kvt_arm *arm = arm_of(results, run_id, kvt_json_text(record, "meta.task", ""));
-    struct kvt_cell *cell = cell_of(arm, bin);
-    json_object_set_new(results->seen, request_id, json_true());
+    cell_of(arm, bin);
+    results->last_arm = (size_t)(arm - results->arms);
+    kvt_count_response(results, results->last_arm, bin, record);
     if (!arm->policy[0])
         arm->policy = intern(results, kvt_json_text(record, "kv_policy", ""));
     if (isnan(arm->budget))
@@ -160,16 +162,6 @@ static int response_add(struct kvt_results *results, const json_t *record, struc
         note_cluster(results, cluster, (json_int_t)bin);
     if (metric)
         note_metric(results, arm->task, metric);
-    results->n_responses++;
-    results->last_arm = (size_t)(arm - results->arms);
-    cell->n_responses++;
-    enum kvt_outcome outcome = kvt_outcome_of(record);
-    if (outcome == KVT_OUTCOME_UNSCORED)
-        results->n_unscored++;
-    else
-        cell->outcomes[outcome]++;
-    if (kvt_outcome_failed(outcome) && kvt_json_number(record, "score.value", 0) > 0)
-        cell->n_failed_partly++;
     return 0;
 }
 

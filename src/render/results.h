@@ -34,7 +34,7 @@ struct kvt_results {
     size_t n_arms, arm_capacity;
     struct kvt_study *studies;
     size_t n_studies, study_capacity;
-    json_t *seen; /* request_ids */
+    json_t *seen; /* request_id -> what its response was counted as */
     size_t n_responses, n_unscored;
     size_t last_arm;  /* index in arms of the last response that was taken */
     json_t *clusters; /* cluster key -> its first bin, -1 once seen in a second one */
