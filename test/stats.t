@@ -98,6 +98,20 @@ is "shuffled input gives the same lines" "$(cat shuffled.out)" "$(own <small.out
 is "shards in any order give the same lines" "$( (tail -n +40 small.jsonl; head -n 39 small.jsonl) | kvt-stats | own)" "$(own <small.out)"
 is "replay repeats the bytes" "$(kvt-stats small.out | grep -v '"kind":"meta"')" "$(grep -v '"kind":"meta"' small.out)"
 
+# Two experiments with other settings: those of the first by name hold, whichever comes first, and that is said.
+"$world" flat --n 7 --bins 2 | jq -c 'select(.kind != "experiment")' >plain.jsonl
+experiment() { printf '{"kind":"experiment","exp_group_id":"%s","config":{"stats":{"alpha":%s}}}\n' "$1" "$2"; }
+(experiment first 0.2; cat plain.jsonl) | kvt-stats | own >first.out
+(experiment second 0.01; experiment first 0.2; cat plain.jsonl) | kvt-stats 2>said | own >one.out
+(cat plain.jsonl; experiment first 0.2; experiment second 0.01) | kvt-stats 2>/dev/null | own >two.out
+is "two experiments in any order" "$(cat one.out)" "$(cat first.out)"
+is "give the same lines" "$(cat two.out)" "$(cat one.out)"
+like "and whose settings hold is said" "$(cat said)" "^kvt-stats: the stream's experiments have different settings .* 'first' hold"
+is "-c settles it" "$( (experiment second 0.01; experiment first 0.2; cat plain.jsonl) | kvt-stats --alpha=0.2 2>&1 >/dev/null)" ''
+is "nothing is said where they agree" "$( (experiment second 0.2; experiment first 0.2; cat plain.jsonl; echo '{"kind":"experiment"}' ; echo '{"kind":"experiment"}') |
+    sed '/^{"kind":"experiment"}$/s/}$/,"config":{"stats":{"alpha":0.2}}}/' | kvt-stats 2>&1 >/dev/null)" ''
+ok "records without settings have the defaults" bash -c "(echo '{\"kind\":\"experiment\"}'; echo '{\"kind\":\"experiment\"}'; cat plain.jsonl) | kvt-stats"
+
 # What is wrong with the input is said.
 fails 1 "no response at all" kvt-stats /dev/null
 sed 's/,"score":{"value":0}//' hand.jsonl >unscored.jsonl

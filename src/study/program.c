@@ -1,9 +1,12 @@
 #include "study/program.h"
 
+#include "core/buffer.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "stream/contract.h"
 #include "stream/scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct kvt_procedure kvt_study_procedure(const json_t *tree)
@@ -28,11 +31,76 @@ struct kvt_procedure kvt_study_procedure(const json_t *tree)
     return p;
 }
 
+/* Is the experiment's name, with its settings where names are equal, before the one chosen so far?
+ */
+static bool comes_first(const struct kvt_study_program *program, const char *name)
+{
+    if (!program->experiment)
+        return true;
+    int order = strcmp(name, program->experiment);
+    if (order)
+        return order < 0;
+    struct kvt_buffer mine = {0}, chosen = {0};
+    if (program->settings.stream) /* a record need not have settings */
+        kvt_json_write(&mine, program->settings.stream);
+    if (program->config)
+        kvt_json_write(&chosen, program->config);
+    bool first = strcmp(kvt_buffer_string(&mine), kvt_buffer_string(&chosen)) < 0;
+    kvt_buffer_free(&mine);
+    kvt_buffer_free(&chosen);
+    return first;
+}
+
+/* What the study asks of the settings: two experiments that agree in it can be judged together. */
+static json_t *asked_settings(struct kvt_settings *settings)
+{
+    const json_t *tree = kvt_settings_tree(settings);
+    return json_pack("{s:O, s:O}", "stats", json_object_get(tree, "stats"), "transition",
+                     json_object_get(tree, "transition"));
+}
+
+/* The settings of one experiment hold for the whole stream: of several, those of the first by name,
+ * so that the order of lines has no say. */
+static void choose_experiment(struct kvt_study_program *program, const char *name)
+{
+    json_t *asked = asked_settings(&program->settings);
+    if (program->asked && !json_equal(asked, program->asked))
+        program->disagree = true;
+    json_decref(program->asked);
+    program->asked = asked;
+    if (!comes_first(program, name))
+        return;
+    free(program->experiment);
+    json_decref(program->config);
+    program->experiment = kvt_strdup(name);
+    program->config = json_incref(program->settings.stream);
+}
+
 static int take_experiment(struct kvt_stage *stage, const struct kvt_line *line, void *context,
                            struct kvt_error *error)
 {
     struct kvt_study_program *program = context;
-    return kvt_settings_experiment(&program->settings, program->sections, stage, line, error);
+    if (kvt_settings_experiment(&program->settings, program->sections, stage, line, error) != 0)
+        return -1;
+    json_t *record = kvt_json_parse(line->data, line->length, NULL, error);
+    if (!record)
+        return -1;
+    choose_experiment(program, kvt_json_text(record, "exp_group_id", ""));
+    json_decref(record);
+    return 0;
+}
+
+/* Sets what was chosen, and says so where it matters. */
+static void settle(struct kvt_study_program *program)
+{
+    if (!program->experiment)
+        return;
+    kvt_settings_stream(&program->settings, program->config);
+    if (program->disagree)
+        kvt_say(
+            "the stream's experiments have different settings of stats or transition; those of "
+            "'%s' hold for all (-c sets others, and a stream of its own judges each by its own)",
+            program->experiment);
 }
 
 static int take_run(struct kvt_stage *stage, const struct kvt_line *line, void *context,
@@ -89,6 +157,7 @@ void kvt_study_run(struct kvt_study_program *program)
                                  {program->made[1], NULL, false},
                                  {NULL, NULL, false}};
     kvt_stage_run(&program->stage, routes, program);
+    settle(program);
     program->procedure = kvt_study_procedure(kvt_settings_tree(&program->settings));
     kvt_compare_make(&program->study, &program->procedure);
 }
@@ -99,6 +168,9 @@ int kvt_study_close(struct kvt_study_program *program)
     bool nothing = program->study.table.count == 0;
     kvt_compare_free(&program->study);
     kvt_settings_close(&program->settings);
+    free(program->experiment);
+    json_decref(program->config);
+    json_decref(program->asked);
     if (nothing)
         kvt_die(KVT_DATA, "no response line in the input");
     return KVT_OK;

@@ -37,6 +37,11 @@ struct kvt_study_program {
     struct kvt_stage stage;
     struct kvt_compared study;
     struct kvt_procedure procedure; /* valid after kvt_study_run */
+    /* of the stream's experiments: the first by name, its settings, what was asked of the last
+     * one's, and whether they agree in that */
+    char *experiment;
+    json_t *config, *asked;
+    bool disagree;
 };
 
 /* Reads stats.* and transition.*; ends the process with exit 2 on a value outside its domain. */
