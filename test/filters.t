@@ -28,6 +28,9 @@ for program in $filters; do
         fails 1 "$program stops at a bad line" "$program" "${arguments[@]}" "$scratch/bad"
         like "$program names file and line" "$(cat "$scratch/.err")" "^$program: $scratch/bad:2: "
         is "$program has already written what came before" "$(cat "$scratch/.out")" '{"kind":"foreign"}'
+        printf '%s\n%s' '{"kind":"foreign"}' '{"kind":"meta","stage":"other","settings":{},"rec' >"$scratch/cut"
+        fails 1 "$program stops at a line that was cut off, whoever made it" "$program" "${arguments[@]}" "$scratch/cut"
+        like "$program names its place" "$(cat "$scratch/.err")" "^$program: $scratch/cut:2: not a JSON object"
         # a stream without responses is nothing to compute from
         case $program in kvt-stats | kvt-transition) code=1 ;; *) code=0 ;; esac
         fails $code "$program sets bad lines aside" "$program" "${arguments[@]}" --no-meta --skip-bad "$scratch/aside" "$scratch/bad"

@@ -103,9 +103,21 @@ static bool starts_with_kind(const struct kvt_line *line)
            memcmp(member.key, "kind", 4) == 0;
 }
 
+/* Does the line end as an object does? One that was cut off does not: it would be copied as it is.
+ */
+static bool ends_object(const struct kvt_line *line)
+{
+    size_t length = line->length;
+    while (length > 0 && (line->data[length - 1] == ' ' || line->data[length - 1] == '\t' ||
+                          line->data[length - 1] == '\r'))
+        length--;
+    return length > 0 && line->data[length - 1] == '}';
+}
+
 bool kvt_stage_identify(const struct kvt_stage *stage, struct kvt_line *line)
 {
-    if (kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) < 0)
+    if (!ends_object(line) ||
+        kvt_scan_kind(line->data, line->length, line->kind, sizeof line->kind) < 0)
         return false;
     if (stage->kind_first && !starts_with_kind(line))
         line->kind[0] = '\0';
