@@ -137,6 +137,23 @@ like "and a line on standard error" "$(cat "$scratch/.err")" '^kvt-render: plot 
 cp "$scratch/.out" "$scratch/nothing.gp"
 is "which gnuplot draws" "$(draw "$scratch/nothing.gp" | head -c 4 | tail -c 3)" PNG
 grep -vE '"kind":"(bin_stats|pair_stats|transition)"' "$stream" >"$scratch/scored.jsonl"
+# a budget without one scored answer, beside one that has them
+jq -c 'if .kv_budget == 0.2 then
+        if .kind == "bin_stats" then .acc_mean = null | .acc_ci_low = null | .acc_ci_high = null | .acc_std = null
+            | .fail_rate = null | .kv_bytes_p50 = null | .kv_peak_bytes_p50 = null | .kept_ratio_p50 = null | .lat_p50 = null
+        elif .kind == "pair_stats" then .n_pairs = 0 | .delta_mean = null | .delta_ci_low = null | .delta_ci_high = null
+            | .loss_upper = null | .loss_upper_each = null | .loss.n10 = 0 | .loss.n01 = 0
+        else . end else . end' "$stream" >"$scratch/unscored.jsonl"
+for name in $plots; do
+    kvt-render plot "$name" "$scratch/unscored.jsonl" >"$scratch/part.gp"
+    is "plot $name without one budget's numbers is a picture" "$(draw "$scratch/part.gp" | head -c 4 | tail -c 3)" PNG
+    is "plot $name: gnuplot has nothing to say of it" "$(cat "$scratch/gnuplot.err")" ''
+done
+ok "scores against no cost are no figure" bash -c "jq -c 'if .kind == \"bin_stats\" then .acc_mean = null else . end' '$stream' | kvt-render plot tradeoff"
+like "and that is said" "$(cat "$scratch/.err")" '^kvt-render: plot tradeoff: .* acc_mean'
+is "costs that are all but equal have a number on their axis" "$(jq -c 'if .kind == "bin_stats" then .kv_bytes_p50 = 3500000 | .lat_p50 = 0.3 else . end' "$stream" |
+    kvt-render plot tradeoff | grep 'set xtics nomirror (')" "$(printf '%s\n' "set xtics nomirror ('3.34' 3.33786011)" "set xtics nomirror ('0.3' 0.3)")"
+
 fails 1 "a figure of statistics needs statistics" kvt-render plot acc "$scratch/scored.jsonl"
 like "and names the stage that makes them" "$(cat "$scratch/.err")" 'kvt-stats'
 fails 1 "an empty stream has no report" kvt-render report /dev/null

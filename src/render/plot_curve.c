@@ -20,14 +20,18 @@ struct panel {
 
 static const char *const no_stats = "the statistics (bin_stats records, by kvt-stats) have no %s";
 
+static bool has_value(const struct kvt_arm *arm, const char *path)
+{
+    double low, high;
+    kvt_arm_range(arm, path, &low, &high);
+    return !isnan(low);
+}
+
 static bool any_value(const struct kvt_study *study, const char *path)
 {
-    for (size_t i = 0; i < study->n_arms; i++) {
-        double low, high;
-        kvt_arm_range(study->arms[i], path, &low, &high);
-        if (kvt_arm_shown(study->arms[i]) && !isnan(low))
+    for (size_t i = 0; i < study->n_arms; i++)
+        if (kvt_arm_shown(study->arms[i]) && has_value(study->arms[i], path))
             return true;
-    }
     return false;
 }
 
@@ -82,22 +86,27 @@ static void blocks(struct kvt_buffer *out, const char *name, const struct kvt_st
             data_block(out, name, study, study->arms[i], slot++, curve);
 }
 
-/* The elements of a plot command for the curves of one block name. */
-static void elements(struct kvt_buffer *out, const char *name, const struct kvt_study *study)
+/* The elements of a plot command for the curves of one block name. A block without a value is not
+ * drawn: gnuplot would complain of it. */
+static void elements(struct kvt_buffer *out, const char *name, const struct kvt_study *study,
+                     const char *value)
 {
     size_t slot = 0;
+    const char *separator = "plot ";
     for (size_t i = 0; i < study->n_arms; i++) {
         if (!kvt_arm_shown(study->arms[i]))
             continue;
-        struct kvt_mark mark = kvt_mark_of(slot);
+        struct kvt_mark mark = kvt_mark_of(slot++);
+        if (!has_value(study->arms[i], value))
+            continue;
         kvt_buffer_printf(
             out,
             "%s$%s_%zu using 1:2:3:4 with yerrorbars pt 0 lw 1.3 lc rgb '%s', "
             "\\\n  $%s_%zu using 1:2 with linespoints dashtype %d lw 1.6 pt %d ps 1.1 "
             "lc rgb '%s'",
-            slot == 0 ? "plot " : ", \\\n  ", name, slot, mark.colour, name, slot, mark.dash,
-            mark.point, mark.colour);
-        slot++;
+            separator, name, slot - 1, mark.colour, name, slot - 1, mark.dash, mark.point,
+            mark.colour);
+        separator = ", \\\n  ";
     }
 }
 
@@ -123,7 +132,7 @@ static int single(struct kvt_buffer *out, struct kvt_canvas *canvas, const char 
     kvt_buffer_append(out, kvt_buffer_string(&zones), zones.length);
     kvt_buffer_printf(out, "set yrange [%s]\nset ylabel '%s' noenhanced offset 0.5,0\n",
                       panel->range, panel->label);
-    elements(out, name, study);
+    elements(out, name, study, panel->curve.value);
     kvt_buffer_text(out, "\nunset multiplot\n");
     kvt_buffer_free(&zones);
     return 0;
@@ -228,7 +237,7 @@ int kvt_plot_latency(struct kvt_buffer *out, struct kvt_canvas *canvas,
         char block[32];
         snprintf(block, sizeof block, "latency%zu", i);
         panel_axes(out, canvas, study, &list[i], i, n);
-        elements(out, block, study);
+        elements(out, block, study, list[i].curve.value);
         kvt_buffer_byte(out, '\n');
     }
     kvt_buffer_text(out, "unset multiplot\n");
@@ -262,8 +271,8 @@ static void peak_elements(struct kvt_buffer *out, const struct kvt_study *study)
         if (!kvt_arm_shown(study->arms[i]))
             continue;
         struct kvt_mark mark = kvt_mark_of(slot++);
-        if (study->arms[i]->reference)
-            continue; /* holds what it held at its peak */
+        if (study->arms[i]->reference || !has_value(study->arms[i], "kv_peak_bytes_p50"))
+            continue; /* the full cache holds what it held at its peak */
         kvt_buffer_printf(out,
                           ", \\\n  $peak_%zu using 1:2 with linespoints dashtype 3 lw 1.2 pt %d ps "
                           "1.7 lc rgb '%s'",
@@ -308,14 +317,14 @@ int kvt_plot_memory(struct kvt_buffer *out, struct kvt_canvas *canvas,
         blocks(out, "memory1", study, &list[1].curve);
     kvt_key_draw(out, canvas, &key);
     panel_axes(out, canvas, study, &list[0], 0, n);
-    elements(out, "memory0", study);
+    elements(out, "memory0", study, list[0].curve.value);
     if (peak)
         peak_elements(out, study);
     kvt_buffer_byte(out, '\n');
     if (share) {
         panel_axes(out, canvas, study, &list[1], 1, n);
         promised_shares(out, study);
-        elements(out, "memory1", study);
+        elements(out, "memory1", study, list[1].curve.value);
         kvt_buffer_byte(out, '\n');
     }
     kvt_buffer_text(out, "unset multiplot\n");

@@ -9,6 +9,14 @@ static bool is_compared(const struct kvt_arm *arm)
     return !arm->reference && !arm->control;
 }
 
+static bool has_pairs(const struct kvt_arm *arm)
+{
+    for (size_t b = 0; b < arm->n_cells; b++)
+        if (kvt_cell_pair(&arm->cells[b], "n_pairs") > 0)
+            return true;
+    return false;
+}
+
 /* bin, lost %, gained %, net loss with its interval, upper bound of the bin; all in points */
 static void data_block(struct kvt_buffer *out, const struct kvt_study *study,
                        const struct kvt_arm *arm, size_t slot, double alpha)
@@ -59,6 +67,11 @@ static void panel(struct kvt_buffer *out, const struct kvt_arm *arm, size_t slot
     kvt_buffer_text(out, "set label 4 ");
     kvt_gnuplot_arm(out, arm);
     kvt_buffer_text(out, " at graph 0.5,graph 1.06 center noenhanced font 'DejaVu Sans,12'\n");
+    if (!has_pairs(arm)) {
+        kvt_buffer_text(out, "set label 5 'no pairs' at graph 0.5,graph 0.5 center noenhanced\n"
+                             "plot 0 with lines lw 1 lc rgb '#444444'\nunset label 5\n");
+        return;
+    }
     kvt_buffer_printf(out,
                       "plot $paired_%zu using 1:(0):($1-0.3):($1+0.3):(0):2 with boxxyerror fc rgb "
                       "'#E8A27A' fillstyle solid 1 noborder, \\\n"
@@ -109,10 +122,7 @@ int kvt_plot_paired(struct kvt_buffer *out, struct kvt_canvas *canvas,
     double low, high, alpha = of_rationale(study, "rationale.alpha", 0.05);
     double delta = of_rationale(study, "rationale.delta", NAN);
     for (size_t i = 0; i < study->n_arms; i++) {
-        double pairs = 0;
-        for (size_t b = 0; b < study->arms[i]->n_cells; b++)
-            pairs = fmax(pairs, kvt_cell_pair(&study->arms[i]->cells[b], "n_pairs"));
-        any = any || (is_compared(study->arms[i]) && pairs > 0);
+        any = any || (is_compared(study->arms[i]) && has_pairs(study->arms[i]));
         n += is_compared(study->arms[i]);
     }
     if (!any)
