@@ -445,7 +445,9 @@ SELECT j ->> 'run_id', j ->> 'transition_bin_start', j ->> 'transition_bin_end',
        nullif(j -> 'warnings', 'null')
 FROM record WHERE kind = 'transition' ORDER BY n;
 
--- Prints what would violate a reference; the COMMIT then fails.
-SELECT printf('%s: row %d names a row of %s that is not there', "table", rowid, parent)
-FROM pragma_foreign_key_check;
+-- Prints what would violate a reference, once for each pair of tables; the COMMIT then fails.
+SELECT printf('%s: row %d%s names a row of %s that is not there%s', "table", min(rowid),
+              iif(count(*) > 1, printf(' (and %d more)', count(*) - 1), ''), parent,
+              iif(parent = 'runs', ': give the stream with its run records (kvt-infer and kvt-import write them)', ''))
+FROM pragma_foreign_key_check GROUP BY "table", parent;
 COMMIT;

@@ -175,6 +175,7 @@ is "nothing changed" "$(dump)" "$before"
 jq -c 'select(.kind != "run")' "$stream" >"$folder/norun.jsonl"
 fails 1 "responses without their run" scripts/import-db "$scratch/none.sqlite" "$manifest" "$folder/norun.jsonl"
 like "are named" "$(cat "$scratch/.err")" 'names a row of runs that is not there'
+is "once a table, with what to do" "$(grep -c 'requests: row 1 (and 119 more) .*: give the stream with its run records' "$scratch/.err")" 1
 is "nothing came in" "$(sqlite3 "$scratch/none.sqlite" 'SELECT count(*) FROM experiments')" 0
 
 # Imported predictions: responses without entries.
