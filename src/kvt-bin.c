@@ -30,7 +30,7 @@
 
 static struct kvt_stage_options common;
 static int count_only, print_ids, add_special, ordinary;
-static const char *field = "text";
+static const char *field;
 static const char *git_hash, *ladder_lengths;
 static long n_threads;
 
@@ -92,6 +92,17 @@ struct program {
     size_t n_overlong;
 };
 
+/* Options that say something only together, or not at all. */
+static void check_options(void)
+{
+    if (count_only && ladder_lengths)
+        kvt_die(KVT_USAGE, "--count and --ladder write different things; give one of them");
+    if (!count_only && (print_ids || add_special || ordinary || field))
+        kvt_die(KVT_USAGE, "--ids, --special, --ordinary and --field go with --count");
+    if (n_threads < 0)
+        kvt_die(KVT_USAGE, "--threads is %ld; it must be at least 1", n_threads);
+}
+
 static const json_t *settings_of(struct program *program)
 {
     return kvt_settings_tree(&program->settings);
@@ -133,14 +144,24 @@ static struct kvt_remote *open_remote(const json_t *tree)
     return kvt_remote_new(&asked);
 }
 
+/* Files that the settings name beside the input. */
+static void check_skip(const json_t *tree)
+{
+    static const char *const files[] = {"model.tokenizer", "model.path", "dataset.templates"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        kvt_stage_check_skip(common.skip_bad, kvt_json_text(tree, files[i], NULL));
+    kvt_stage_check_skip(common.skip_bad, common.config);
+}
+
 static void run_count(const struct kvt_arguments *arguments)
 {
     struct kvt_settings settings;
     kvt_settings_open(&settings, common.config, arguments);
     const json_t *tree = kvt_settings_tree(&settings);
+    check_skip(tree);
     struct kvt_remote *remote = open_remote(tree);
     struct kvt_tokenizer *tokenizer = remote ? NULL : load_tokenizer(tokenizer_path(tree));
-    struct kvt_count_options wanted = {.field = field,
+    struct kvt_count_options wanted = {.field = field ? field : "text",
                                        .ids = print_ids,
                                        .skip_bad = common.skip_bad,
                                        .flags = (add_special ? KVT_ENCODE_SPECIAL : 0u) |
@@ -171,9 +192,8 @@ static void take_settings(struct program *program, const struct kvt_line *line)
 {
     struct kvt_error error;
     json_t *record = kvt_json_parse(line->data, line->length, NULL, &error);
-    if (record)
-        kvt_settings_stream(&program->settings, json_object_get(record, "config"));
-    else
+    if (!record ||
+        kvt_settings_stream(&program->settings, json_object_get(record, "config"), &error) != 0)
         kvt_stage_bad(&program->stage, line, error.text);
     json_decref(record);
 }
@@ -190,7 +210,7 @@ static void read_input(struct program *program)
             continue;
         if (strcmp(line.kind, "experiment") == 0) {
             take_settings(program, &line);
-        } else if (line.kind[0] || line.length == 0) {
+        } else if (line.kind[0] || kvt_line_blank(&line)) {
             keep_passing(program, &line);
         } else {
             kvt_sha256_add(&program->source_hash, line.data, line.length);
@@ -228,10 +248,20 @@ static void load_chat(struct program *program)
     program->prompter.chat = program->chat;
 }
 
+/* A name of nothing, as an unset variable of a shell makes it, would name nothing at all. */
+static void check_names(const json_t *tree)
+{
+    static const char *const names[] = {"dataset.name", "dataset.task", "output.exp_group_id"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!*kvt_json_text(tree, names[i], "unset"))
+            kvt_die(KVT_USAGE, "%s is empty; give a name, or leave it out", names[i]);
+}
+
 static void prepare(struct program *program)
 {
     struct kvt_error error;
     const json_t *tree = settings_of(program);
+    check_names(tree);
     const char *path = tokenizer_path(tree);
     const char *api = kvt_json_text(tree, "engine.api", "");
     bool first = strcmp(kvt_json_text(tree, "dataset.question", "last"), "first") == 0;
@@ -427,7 +457,7 @@ static void run_ladder(struct program *program)
     program->prompter.max_prompt_tokens = 0; /* a prompt that is cut has no length to compare */
     program->stage.no_meta = true;
     while (kvt_stage_next(&program->stage, &line)) {
-        if (line.kind[0] || line.length == 0) {
+        if (line.kind[0] || kvt_line_blank(&line)) {
             kvt_stage_copy(&program->stage, &line);
         } else if (kvt_ladder_build(&ladder, line.data, line.length, &prompt, put_rung,
                                     &program->stage, &error) != 0) {
@@ -454,15 +484,15 @@ int main(int argc, char **argv)
 {
     struct kvt_arguments arguments;
     kvt_options_parse(argc, argv, &usage, &arguments);
+    check_options();
     if (count_only) {
         run_count(&arguments);
         kvt_arguments_free(&arguments);
         return KVT_OK;
     }
-    if (print_ids || add_special || ordinary)
-        kvt_die(KVT_USAGE, "--ids, --special and --ordinary go with --count");
     struct program program = {0};
     kvt_settings_open(&program.settings, common.config, &arguments);
+    check_skip(settings_of(&program));
     kvt_stage_open(&program.stage, "kvt-bin", &common, &arguments);
     program.stage.kind_first = true;
     if (ladder_lengths)

@@ -301,9 +301,11 @@ static void take_experiment(struct infer *infer, const struct kvt_line *line)
     free(infer->exp_group_id);
     const char *group = kvt_json_text(record, "exp_group_id", NULL);
     infer->exp_group_id = group ? kvt_strdup(group) : NULL;
-    if (preflight_only)
-        kvt_settings_stream(&infer->settings, json_object_get(record, "config"));
-    else if (kvt_settings_experiment(&infer->settings, sections, &infer->stage, line, &error) != 0)
+    int status =
+        preflight_only
+            ? kvt_settings_stream(&infer->settings, json_object_get(record, "config"), &error)
+            : kvt_settings_experiment(&infer->settings, sections, &infer->stage, line, &error);
+    if (status != 0)
         kvt_stage_bad(&infer->stage, line, error.text);
     json_decref(record);
 }

@@ -124,7 +124,7 @@ static int take_line(struct kvt_stage *stage, const struct kvt_line *line, void 
     size_t before = render->results.n_responses;
     int status = kvt_results_add(&render->results, line->kind, record, error);
     if (status == 0 && strcmp(line->kind, "experiment") == 0)
-        kvt_settings_stream(&render->settings, json_object_get(record, "config"));
+        status = kvt_settings_stream(&render->settings, json_object_get(record, "config"), error);
     if (status == 0 && render->results.n_responses > before && render->request.table &&
         render->request.table->per_response)
         take_row(render, record);

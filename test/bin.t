@@ -268,4 +268,46 @@ is "and keeps the bad ones" "$(cat "$scratch/count-aside")" "$(sed -n 2,3p "$scr
 jq -c 'if ._id == "q00-1" then .answers = [] else . end' examples/recall/recall.jsonl | head -n 5 >"$scratch/no-answer"
 fails 1 "a row without an answer is a bad line" kvt-bin -c config/snapkv.json "$scratch/no-answer"
 like "named before anything is asked" "$(cat "$scratch/.err")" "$scratch/no-answer:2: row q00-1 has no answer"
+{ row a 3; row b 4; row c 5; } >"$scratch/three-lf"
+# files as other people have them, and what is not what it should be
+sed 's/$/\r/' "$scratch/three-lf" | sed 's/\r$/\r\n\r/' >"$scratch/crlf"
+is "CRLF and blank lines are no questions" "$(bin --bins=1 "$scratch/crlf" | jq -c 'select(.kind == "entry") | [.example_id, .token_len]' 2>/dev/null | sort)" \
+    "$(bin --bins=1 "$scratch/three-lf" | jq -c 'select(.kind == "entry") | [.example_id, .token_len]' | sort)"
+is "nor texts to count" "$(printf '{"text":"a"}\r\n\r\n \t\r\n{"text":"a"}\r\n' | count)" $'{"n":1}\n{"n":1}'
+jq -c '. + {dataset: "mine", max_tokens: 512, replaced: 7, task: "t"}' "$scratch/one" >"$scratch/members"
+is "members that are not written stay those of the row" "$(bin "$scratch/members" 2>/dev/null |
+    jq -c 'select(.kind == "entry").meta | [.task, .max_tokens, .replaced]')" '["mine",512,7]'
+is "those that are written do not" "$(jq -c '. + {dataset: "recall", max_tokens: 512}' "$scratch/one" | bin 2>/dev/null |
+    jq -c 'select(.kind == "entry").meta.max_tokens')" 40
+jq -c '._id = "k\u0000"' "$scratch/marked" >"$scratch/replaced"
+is "what a ladder replaces is counted" "$(bin --ladder=60 "$scratch/replaced" | bin 2>/dev/null | jq -c 'select(.kind == "entry").meta.replaced')" 1
+jq -c '.dataset = "mine" | .context = ""' "$scratch/one" >"$scratch/empty"
+fails 1 "nothing to compress before the question" bin -c config/snapkv-context.json "$scratch/empty"
+like "is a bad row" "$(cat "$scratch/.err")" "^kvt-bin: $scratch/empty:1: row one has no context to compress"
+ok "but no matter where the question is in the cache too" bin "$scratch/empty"
+for given in 'n_per_bin":"many' 'n_per_bin":-1,"name":"x' 'overlong":"cut' 'ids":"q1'; do
+    { echo "{\"kind\":\"experiment\",\"config\":{\"dataset\":{\"$given\"}}}"; cat "$scratch/one"; } >"$scratch/given"
+    fails 1 "the stream's settings have types: $given" bin "$scratch/given"
+    like "and are named" "$(cat "$scratch/.err")" "^kvt-bin: $scratch/given:1: experiment.config: dataset.${given%%\"*} "
+done
+{ echo '{"kind":"experiment","config":{"dataset":5}}'; cat "$scratch/one"; } >"$scratch/given"
+fails 1 "and sections" bin "$scratch/given"
+{ echo '{"kind":"experiment","config":{"dataset":{"hence":5},"hence":{"seed":""}}}'; cat "$scratch/one"; } >"$scratch/given"
+ok "keys of another version pass" bin "$scratch/given"
+for name in name task exp; do fails 2 "an empty --$name names nothing" bin --$name= "$scratch/one"; done
+fails 2 "--count and --ladder exclude each other" bin --count --ladder=60 "$scratch/texts"
+fails 2 "--field without --count" bin --field=x "$scratch/one"
+fails 2 "less than no threads" bin --threads=-1 "$scratch/one"
+
+# --skip-bad keeps what is read
+cp "$model" "$scratch/model.gguf"
+echo '{"seed":2}' >"$scratch/settings.json"
+echo '{"qasper":"{context} {input}"}' >"$scratch/own-templates"
+fails 2 "--skip-bad does not overwrite the settings" bin -c "$scratch/settings.json" --skip-bad="$scratch/settings.json" "$scratch/one"
+fails 2 "nor the tokenizer" kvt-bin --tokenizer="$scratch/model.gguf" --skip-bad="$scratch/model.gguf" "$scratch/one"
+fails 2 "nor under --count" kvt-bin --count --tokenizer="$scratch/model.gguf" --skip-bad="$scratch/model.gguf" "$scratch/texts"
+fails 2 "nor the templates" bin --templates="$scratch/own-templates" --skip-bad="$scratch/own-templates" "$scratch/one"
+fails 2 "nor the output" bash -c "kvt-bin --tokenizer=$model --skip-bad=$scratch/to $scratch/one >$scratch/to"
+is "which all stay" "$(cat "$scratch/settings.json" "$scratch/own-templates"; cmp "$model" "$scratch/model.gguf" && echo same)" \
+    $'{"seed":2}\n{"qasper":"{context} {input}"}\nsame'
 done_testing

@@ -63,8 +63,7 @@ static bool is_section(const char *path)
     return false;
 }
 
-/* The key or section whose spelling is nearest, written to name[size]. */
-static void nearest_key(const char *path, char *name, size_t size)
+void kvt_config_nearest(const char *path, char *name, size_t size)
 {
     size_t best = SIZE_MAX;
     for (const struct kvt_config_key *key = kvt_config_keys; key->path; key++) {
@@ -198,7 +197,8 @@ static int check_value(const json_t *value, const struct kvt_config_key *key, co
     return check_range(value, key, source, error);
 }
 
-static int check_level(const json_t *tree, const char *prefix, const char *source,
+/* `foreign`: of a stream that another version may have written, whose unknown keys are ignored. */
+static int check_level(const json_t *tree, const char *prefix, const char *source, bool foreign,
                        struct kvt_error *error)
 {
     const char *name;
@@ -215,13 +215,15 @@ static int check_level(const json_t *tree, const char *prefix, const char *sourc
             if (check_value(value, key, source, error) != 0)
                 return -1;
         } else if (!is_section(path)) {
+            if (foreign)
+                continue;
             char nearest[128] = "";
-            nearest_key(path, nearest, sizeof nearest);
+            kvt_config_nearest(path, nearest, sizeof nearest);
             return kvt_fail(error, KVT_USAGE, "%s: unknown key %s; the nearest valid key is %s",
                             source, path, nearest);
         } else if (!json_is_object(value)) {
             return kvt_fail(error, KVT_USAGE, "%s: %s must be an object", source, path);
-        } else if (check_level(value, path, source, error) != 0) {
+        } else if (check_level(value, path, source, foreign, error) != 0) {
             return -1;
         }
     }
@@ -232,7 +234,7 @@ int kvt_config_check(const json_t *tree, const char *source, struct kvt_error *e
 {
     if (!json_is_object(tree))
         return kvt_fail(error, KVT_USAGE, "%s: settings must be one JSON object", source);
-    return check_level(tree, "", source, error);
+    return check_level(tree, "", source, false, error);
 }
 
 static void merge_level(json_t *base, const json_t *over, const char *prefix)
@@ -334,12 +336,22 @@ void kvt_settings_open(struct kvt_settings *settings, const char *file,
         kvt_die_error(&error);
 }
 
-void kvt_settings_stream(struct kvt_settings *settings, const json_t *config)
+int kvt_settings_stream(struct kvt_settings *settings, const json_t *config,
+                        struct kvt_error *error)
 {
+    const char *source = "experiment.config";
+    bool none = !config || json_is_null(config);
+    if (!none && !json_is_object(config))
+        return kvt_fail(error, KVT_DATA, "%s is not an object", source);
+    if (!none && check_level(config, "", source, true, error) != 0) {
+        error->code = KVT_DATA;
+        return -1;
+    }
     json_decref(settings->stream);
-    settings->stream = json_is_object(config) ? json_deep_copy(config) : NULL;
+    settings->stream = none ? NULL : json_deep_copy(config);
     json_decref(settings->merged);
     settings->merged = NULL;
+    return 0;
 }
 
 const char *kvt_settings_model(const json_t *tree)
@@ -383,7 +395,10 @@ int kvt_settings_experiment(struct kvt_settings *settings, const char *const *se
     json_t *record = kvt_json_parse(line->data, line->length, NULL, error);
     if (!record)
         return -1;
-    kvt_settings_stream(settings, json_object_get(record, "config"));
+    if (kvt_settings_stream(settings, json_object_get(record, "config"), error) != 0) {
+        json_decref(record);
+        return -1;
+    }
     if (!settings->file && json_object_size(settings->options) == 0) {
         kvt_stage_copy(stage, line);
         json_decref(record);

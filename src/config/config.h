@@ -71,8 +71,15 @@ struct kvt_settings {
 /* Loads and checks; ends the process with exit 2 on a mistake. */
 void kvt_settings_open(struct kvt_settings *settings, const char *file,
                        const struct kvt_arguments *arguments);
-/* Notes the stream's experiment.config (borrowed). Unknown keys of another version are ignored. */
-void kvt_settings_stream(struct kvt_settings *settings, const json_t *config);
+/*
+ * Notes the stream's experiment.config (borrowed; NULL or null: none). Unknown keys of another
+ * version are ignored. Returns 0, or -1 with *error (code KVT_DATA) naming the key whose value is
+ * none for it; the settings noted before stay then.
+ */
+int kvt_settings_stream(struct kvt_settings *settings, const json_t *config,
+                        struct kvt_error *error);
+/* The key or section of the table whose spelling is nearest to a dotted path, NUL-terminated. */
+void kvt_config_nearest(const char *path, char *name, size_t size);
 /* The whole merged tree, always complete. Borrowed; valid until kvt_settings_stream or _close. */
 const json_t *kvt_settings_tree(struct kvt_settings *settings);
 /* What was given by option, for the meta record: without secrets, so no server can be reached with

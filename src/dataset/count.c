@@ -151,7 +151,7 @@ void kvt_count_run(const struct kvt_tokenizer *tokenizer, struct kvt_remote *rem
         aside.file = kvt_stage_open_skip(aside.path, arguments);
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
-        if (line.length == 0)
+        if (kvt_line_blank(&line))
             continue;
         if (read_text(&aside, &line, options->field, &text) != 0)
             continue;

@@ -44,7 +44,8 @@ struct marked {
     json_t *object;
     const json_t *evidence, *distractors;
     const char *id, *separator;
-    double depth; /* place of the evidence among the distractors, 0 to 1 */
+    size_t replaced; /* pieces of text that no stream can carry, now U+FFFD */
+    double depth;    /* place of the evidence among the distractors, 0 to 1 */
 };
 
 static bool is_texts(const json_t *value)
@@ -99,7 +100,7 @@ static int read_making(const struct kvt_ladder *ladder, struct marked *marked,
 static int read_marked(const struct kvt_ladder *ladder, struct marked *marked, const char *line,
                        size_t length, struct kvt_error *error)
 {
-    marked->object = kvt_json_parse(line, length, NULL, error);
+    marked->object = kvt_json_parse(line, length, &marked->replaced, error);
     if (!marked->object)
         return -1;
     text_id(marked->object);
@@ -157,6 +158,8 @@ static void make_row(const struct marked *marked, size_t rung, size_t n, struct 
     json_object_set_new(row, "rung", json_integer((json_int_t)rung));
     json_object_set_new(row, "n_distractors", json_integer((json_int_t)n));
     json_object_set_new(row, "depth", json_real(marked->depth));
+    if (marked->replaced)
+        json_object_set_new(row, "replaced", json_integer((json_int_t)marked->replaced));
     kvt_buffer_clear(out);
     kvt_json_write(out, row);
     json_decref(row);

@@ -111,10 +111,18 @@ void kvt_manifest_bin(const struct kvt_manifest *manifest, const struct kvt_leng
     kvt_write_end(&writer);
 }
 
+/* Members of the row that are not taken over: they stand elsewhere in the entry, or one is written
+ * under the same name. */
+static bool is_taken(const struct kvt_entry *entry, const struct kvt_task *task, const char *name)
+{
+    return kvt_row_is_own_member(name) || strcmp(name, "task") == 0 ||
+           strcmp(name, "truncated") == 0 || (task && strcmp(name, "max_tokens") == 0) ||
+           (entry->prompt->overlong && strcmp(name, "tokens_untruncated") == 0) ||
+           (entry->row->replaced && strcmp(name, "replaced") == 0);
+}
+
 static void write_meta(struct kvt_writer *writer, const struct kvt_entry *entry)
 {
-    static const char *const made[] = {"task", "max_tokens", "truncated", "tokens_untruncated",
-                                       "replaced"};
     json_t *row = entry->row->object;
     const struct kvt_prompt *prompt = entry->prompt;
     const struct kvt_task *task = kvt_task_find(prompt->task);
@@ -135,10 +143,7 @@ static void write_meta(struct kvt_writer *writer, const struct kvt_entry *entry)
     json_t *value;
     json_object_foreach(row, name, value)
     {
-        bool taken = kvt_row_is_own_member(name);
-        for (size_t i = 0; i < sizeof made / sizeof *made; i++)
-            taken |= strcmp(name, made[i]) == 0;
-        if (!taken)
+        if (!is_taken(entry, task, name))
             kvt_member_json(writer, name, value);
     }
     kvt_write_end(writer);

@@ -26,8 +26,9 @@ static int choose_task(const struct kvt_prompter *prompter, const struct kvt_row
     return 0;
 }
 
-static int set_parts(const struct kvt_prompter *prompter, const struct kvt_rendered *rendered,
-                     struct kvt_prompt *prompt, struct kvt_error *error)
+static int set_parts(const struct kvt_prompter *prompter, const struct kvt_row *row,
+                     const struct kvt_rendered *rendered, struct kvt_prompt *prompt,
+                     struct kvt_error *error)
 {
     prompt->context_end = 0;
     if (!prompter->two_parts)
@@ -41,6 +42,11 @@ static int set_parts(const struct kvt_prompter *prompter, const struct kvt_rende
         return kvt_fail(error, KVT_USAGE,
                         "kv.compress_after=context needs the question after the context; set "
                         "dataset.question to last");
+    if (rendered->context_end == 0)
+        return kvt_fail(error, KVT_DATA,
+                        "row %s has no context to compress: its context is empty and stands first "
+                        "in the prompt, and kv.compress_after is context",
+                        row->id);
     prompt->context_end = rendered->context_end;
     return 0;
 }
@@ -188,7 +194,8 @@ int kvt_prompt_build(const struct kvt_prompter *prompter, const struct kvt_row *
     kvt_buffer_clear(&prompt->text);
     kvt_template_render(prompt->template, row->context, row->input, &prompt->text, &rendered);
     kvt_buffer_reserve(&prompt->text, 1);
-    if (set_parts(prompter, &rendered, prompt, error) != 0 || limit(prompter, prompt, error) != 0)
+    if (set_parts(prompter, row, &rendered, prompt, error) != 0 ||
+        limit(prompter, prompt, error) != 0)
         return -1;
     if (!count && !prompt->overlong)
         return 0;

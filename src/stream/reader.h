@@ -17,7 +17,7 @@ struct kvt_line {
     size_t mark;              /* bytes of a byte-order mark that stand before it */
     const char *source;       /* file name, or "stdin" */
     size_t number;            /* from 1 */
-    char kind[KVT_KIND_SIZE]; /* member "kind"; "" for an object without one and for empty lines */
+    char kind[KVT_KIND_SIZE]; /* member "kind"; "" for an object without one and for blank lines */
 };
 
 struct kvt_reader {
@@ -31,6 +31,10 @@ struct kvt_reader {
     size_t capacity, start, end;
     size_t searched; /* and up to here they hold no newline */
 };
+
+/* Whether there is nothing but white space in the line: blank lines of a file with CRLF line ends
+ * are not empty. Such a line is no record, and copied. */
+bool kvt_line_blank(const struct kvt_line *line);
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */
 void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files);

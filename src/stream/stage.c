@@ -25,13 +25,22 @@ static void widen_output(void)
         setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 }
 
+void kvt_stage_check_skip(const char *skip_bad, const char *file)
+{
+    if (skip_bad && file && kvt_file_same(skip_bad, file))
+        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite what is read; name another file",
+                skip_bad);
+}
+
 FILE *kvt_stage_open_skip(const char *path, const struct kvt_arguments *arguments)
 {
-    bool input = arguments->n_files == 0 && kvt_file_same(path, "-");
+    if (arguments->n_files == 0)
+        kvt_stage_check_skip(path, "-");
     for (size_t i = 0; i < arguments->n_files; i++)
-        input = input || kvt_file_same(path, arguments->files[i]);
-    if (input)
-        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite what is read; name another file", path);
+        kvt_stage_check_skip(path, arguments->files[i]);
+    if (kvt_file_same(path, "/dev/stdout"))
+        kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite standard output; name another file",
+                path);
     FILE *opened = fopen(path, "wb");
     if (!opened)
         kvt_die(KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
@@ -47,6 +56,7 @@ void kvt_stage_open(struct kvt_stage *stage, const char *name,
     kvt_sha256_start(&stage->input_hash);
     if (options->skip_bad) {
         stage->skip_path = options->skip_bad;
+        kvt_stage_check_skip(options->skip_bad, options->config);
         stage->skip_file = kvt_stage_open_skip(options->skip_bad, arguments);
     }
 }
@@ -137,7 +147,7 @@ int kvt_stage_next(struct kvt_stage *stage, struct kvt_line *line)
             kvt_sha256_add(&stage->input_hash, line->data, line->length);
             kvt_sha256_add(&stage->input_hash, "\n", 1);
         }
-        if (line->length == 0)
+        if (kvt_line_blank(line))
             return 1;
         if (kvt_stage_identify(stage, line)) {
             kvt_stage_count(stage, line->kind)->in++;
@@ -175,7 +185,7 @@ const struct kvt_route *kvt_stage_route(const struct kvt_stage *stage,
     for (; routes->kind; routes++)
         if (strcmp(routes->kind, line->kind) == 0)
             return routes;
-    return line->kind[0] == '\0' && line->length > 0 && routes->handler ? routes : &copied;
+    return line->kind[0] == '\0' && routes->handler && !kvt_line_blank(line) ? routes : &copied;
 }
 
 void kvt_stage_run(struct kvt_stage *stage, const struct kvt_route *routes, void *context)

@@ -98,9 +98,13 @@ struct kvt_route {
     bool alone; /* kvt_stage_run_threads: later lines depend on what the handler does */
 };
 
+/* Ends the process (exit 2) when --skip-bad=FILE is a file that is read, which would be lost.
+ * Either may be NULL. */
+void kvt_stage_check_skip(const char *skip_bad, const char *file);
 /*
  * Opens the file that bad lines are set aside in, empty. Ends the process when it cannot be opened
- * (exit 3), or is one of the inputs (exit 2), which would be lost. The caller closes it.
+ * (exit 3), or is one of the inputs or standard output (exit 2), which would be lost. The caller
+ * closes it.
  */
 FILE *kvt_stage_open_skip(const char *path, const struct kvt_arguments *arguments);
 void kvt_stage_open(struct kvt_stage *stage, const char *name,

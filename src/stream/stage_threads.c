@@ -97,7 +97,7 @@ static int read_task(struct kvt_ordered *ordered, struct run *run, struct task *
         kvt_stage_give_up(run->stage, error.code, error.text);
     }
     task->route = NULL;
-    if (status > 0 && (task->line.length == 0 || kvt_stage_identify(run->stage, &task->line)))
+    if (status > 0 && (kvt_line_blank(&task->line) || kvt_stage_identify(run->stage, &task->line)))
         task->route = route_of(run, &task->line);
     return status;
 }
@@ -144,7 +144,7 @@ static void work_block(void *context, size_t place, size_t thread)
         if (!task->route) {
             status = kvt_fail(&error, KVT_DATA, "%s", KVT_STAGE_NO_OBJECT);
         } else {
-            if (task->line.length > 0)
+            if (!kvt_line_blank(&task->line))
                 kvt_stage_count(&block->stage, task->line.kind)->in++;
             if (task->route->handler)
                 status =

@@ -95,7 +95,9 @@ static void settle(struct kvt_study_program *program)
 {
     if (!program->experiment)
         return;
-    kvt_settings_stream(&program->settings, program->config);
+    struct kvt_error error;
+    if (kvt_settings_stream(&program->settings, program->config, &error) != 0)
+        kvt_die_error(&error); /* not of settings that were taken before */
     if (program->disagree)
         kvt_say(
             "the stream's experiments have different settings of stats or transition; those of "
