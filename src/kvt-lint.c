@@ -90,11 +90,26 @@ static bool names_files(const char *path)
     return key->path && key->type == KVT_CONFIG_FILES;
 }
 
+static _Noreturn void unknown_key(const char *option, const char *what, const char *name)
+{
+    char nearest[128];
+    kvt_config_nearest(name, nearest, sizeof nearest);
+    kvt_die(KVT_USAGE, "%s: there is no %s %s; the nearest valid key is %s", option, what, name,
+            nearest);
+}
+
+/* The setting or section of that name; NULL if there is none. An empty name is no name of all. */
+static json_t *find_setting(const json_t *tree, const char *name)
+{
+    size_t length = strlen(name);
+    return length && name[length - 1] != '.' ? kvt_json_get(tree, name) : NULL;
+}
+
 static void print_setting(const json_t *tree)
 {
-    const json_t *value = kvt_json_get(tree, get_key);
+    const json_t *value = find_setting(tree, get_key);
     if (!value)
-        kvt_die(KVT_USAGE, "--get: there is no setting %s", get_key);
+        unknown_key("--get", "setting", get_key);
     if (!json_is_array(value) || !names_files(get_key)) {
         print_value(value);
         return;
@@ -111,18 +126,18 @@ static void print_setting(const json_t *tree)
 static void print_sections(const json_t *tree)
 {
     json_t *chosen = json_object();
+    json_t *shown = json_deep_copy(tree); /* the tree is borrowed */
+    kvt_config_strip(shown);
     for (const char *at = sections; *at; at += strcspn(at, ","), at += *at == ',') {
         char *name = kvt_strndup(at, strcspn(at, ","));
-        json_t *value = kvt_json_get(tree, name);
+        json_t *value = find_setting(shown, name);
         if (!value)
-            kvt_die(KVT_USAGE, "--sections: there is no section %s", name);
+            unknown_key("--sections", "section", name);
         json_object_set(chosen, name, value);
         free(name);
     }
-    json_t *shown = json_deep_copy(chosen); /* the tree is borrowed */
-    kvt_config_strip(shown);
     struct kvt_buffer text = {0};
-    kvt_json_write(&text, shown);
+    kvt_json_write(&text, chosen);
     puts(text.data);
     json_decref(shown);
     kvt_buffer_free(&text);
@@ -139,7 +154,7 @@ static size_t check_stream(const struct kvt_arguments *arguments)
     int status;
     kvt_reader_open(&reader, arguments->files, arguments->n_files);
     while ((status = kvt_reader_next(&reader, &line, &error)) > 0) {
-        if (line.length == 0 || kvt_contract_check(state, line.data, line.length, &error) == 0)
+        if (kvt_line_blank(&line) || kvt_contract_check(state, line.data, line.length, &error) == 0)
             continue;
         printf("%s:%zu: %s\n", line.source, line.number, error.text);
         findings++;
@@ -151,10 +166,26 @@ static size_t check_stream(const struct kvt_arguments *arguments)
     return findings;
 }
 
+/* Each form of the command stands alone; what another form would say is not passed over. */
+static void check_options(const struct kvt_arguments *arguments)
+{
+    bool settings = get_key || sections;
+    if ((get_key != NULL) + (sections != NULL) + print_defaults + print_contract > 1)
+        kvt_die(KVT_USAGE, "give one of --get, --sections, --defaults and --contract");
+    if (config_path && !settings)
+        kvt_die(KVT_USAGE, "--config goes with --get or --sections; a stream is checked without");
+    if ((settings || print_defaults || print_contract) && arguments->n_files)
+        kvt_die(KVT_USAGE,
+                "%s is not read: --get, --sections, --defaults and --contract take no "
+                "file",
+                arguments->files[0]);
+}
+
 int main(int argc, char **argv)
 {
     struct kvt_arguments arguments;
     kvt_options_parse(argc, argv, &usage, &arguments);
+    check_options(&arguments);
     size_t findings = 0;
     if (print_defaults) {
         json_t *defaults = kvt_config_defaults();

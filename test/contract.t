@@ -32,5 +32,28 @@ fails 1 "a torn line is found" kvt-lint <<<'{"kind":"bin",'
 fails 2 "an unknown option is refused" kvt-lint --sectoins=kv
 like "with the nearest one" "$(cat "$scratch/.err")" 'did you mean --sections'
 fails 2 "an unknown setting is refused" kvt-lint --get kv.polcy
+like "with the nearest one" "$(cat "$scratch/.err")" 'nearest valid key is kv.policy$'
+fails 2 "and a section" kvt-lint --sections=kv,engin
+like "with the nearest one" "$(cat "$scratch/.err")" 'no section engin; the nearest valid key is engine$'
+for none in --get= --get=kv. --sections=kv,,seed; do fails 2 "a setting without a name: $none" kvt-lint $none; done
+echo '{"engine":{"base_url":"http://me:secret@h/v1"}}' >"$scratch/secret.json"
+is "a section of one setting is without secrets too" "$(kvt-lint -c "$scratch/secret.json" --sections=engine.base_url)" '{"engine.base_url":"http://h/v1"}'
+fails 2 "settings of which none is asked for" kvt-lint -c "$scratch/secret.json" "$scratch/good.jsonl"
+fails 2 "a stream that would not be read" kvt-lint --get=seed "$scratch/good.jsonl"
+fails 2 "two forms at once" kvt-lint --get=seed --sections=kv
+fails 2 "or these two" kvt-lint --defaults --contract
+
+# ids of any length, texts that are none
+long=$(printf '%0300d' 0)
+fails 1 "ids that differ far behind differ" kvt-lint <<<"${dataset/\"d\"/\"${long}1\"}
+${record/\"d\"/\"${long}2\"}"
+ok "and are found" kvt-lint <<<"${dataset/\"d\"/\"${long}1\"}
+${record/\"d\"/\"${long}1\"}"
+for text in $'\xff' '\u0000' '\ud800'; do
+    fails 1 "a text that no stream carries is found" kvt-lint <<<"${dataset/\"x\"/\"$text\"}"
+    like "and said" "$(cat "$scratch/.out")" '^stdin:1: dataset has text that is invalid UTF-8'
+done
+ok "of a foreign kind it passes" kvt-lint <<<'{"kind":"foreign","x":"\u0000"}'
+ok "blank lines pass, those of CRLF too" kvt-lint <<<$'\r\n\n \r'
 fails 3 "a full disk is an error" bash -c 'kvt-lint --defaults >/dev/full'
 done_testing

@@ -279,6 +279,14 @@ static bool matches(const json_t *value, const char *type)
     return true; /* any */
 }
 
+static bool is_known(const char *kind)
+{
+    const struct kvt_contract_member *member = kvt_contract_members;
+    while (member->kind && strcmp(member->kind, kind) != 0)
+        member++;
+    return member->kind != NULL;
+}
+
 static int check_members(const json_t *record, const char *kind, struct kvt_error *error)
 {
     for (const struct kvt_contract_member *member = kvt_contract_members; member->kind; member++) {
@@ -290,6 +298,18 @@ static int check_members(const json_t *record, const char *kind, struct kvt_erro
         if (!value)
             return kvt_fail(error, KVT_DATA, "%s without member %s", kind, member->path);
         if (!matches(value, member->type))
+            return kvt_fail(error, KVT_DATA, "%s.%s is not of type %s", kind, member->path,
+                            member->type);
+    }
+    return 0;
+}
+
+int kvt_contract_types(const json_t *record, const char *kind, struct kvt_error *error)
+{
+    for (const struct kvt_contract_member *member = kvt_contract_members; member->kind; member++) {
+        const json_t *value =
+            strcmp(member->kind, kind) == 0 ? kvt_json_get(record, member->path) : NULL;
+        if (value && !json_is_null(value) && !matches(value, member->type))
             return kvt_fail(error, KVT_DATA, "%s.%s is not of type %s", kind, member->path,
                             member->type);
     }
@@ -315,13 +335,14 @@ static int check_edges(struct kvt_contract_state *state, const json_t *bin, cons
 static int check_references(struct kvt_contract_state *state, const json_t *record,
                             const char *kind, struct kvt_error *error)
 {
-    char key[256];
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         if (strcmp(references[i].kind, kind) != 0)
             continue;
         const char *id = kvt_json_text(record, references[i].member, "");
-        snprintf(key, sizeof key, "%s:%s", references[i].target_kind, id);
-        if (!json_object_get(state->seen, key))
+        char *key = kvt_asprintf("%s:%s", references[i].target_kind, id);
+        bool seen = json_object_get(state->seen, key) != NULL;
+        free(key);
+        if (!seen)
             return kvt_fail(error, KVT_DATA, "%s.%s names a %s that came on no line before: %s",
                             kind, references[i].member, references[i].target_kind, id);
     }
@@ -331,14 +352,17 @@ static int check_references(struct kvt_contract_state *state, const json_t *reco
         kvt_json_text(record, strcmp(kind, "response") == 0 ? "request_id" : member, NULL);
     if (!id)
         return 0;
-    snprintf(key, sizeof key, "%s:%s", kind, id);
+    char *key = kvt_asprintf("%s:%s", kind, id); /* an import's ids may be of any length */
+    int status = 0;
     if (strcmp(kind, "response") == 0 && json_object_get(state->seen, key))
-        return kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s",
-                        id);
-    if (strcmp(kind, "bin") == 0)
-        return check_edges(state, record, key, error);
-    json_object_set_new(state->seen, key, json_true());
-    return 0;
+        status =
+            kvt_fail(error, KVT_DATA, "response.request_id stands on an earlier line too: %s", id);
+    else if (strcmp(kind, "bin") == 0)
+        status = check_edges(state, record, key, error);
+    else
+        json_object_set_new(state->seen, key, json_true());
+    free(key);
+    return status;
 }
 
 int kvt_contract_manifest(const json_t *dataset, struct kvt_error *error)
@@ -359,7 +383,8 @@ int kvt_contract_manifest(const json_t *dataset, struct kvt_error *error)
 int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
                        struct kvt_error *error)
 {
-    json_t *record = kvt_json_parse(line, length, NULL, error);
+    size_t replaced;
+    json_t *record = kvt_json_parse(line, length, &replaced, error);
     if (!record)
         return -1;
     const char *kind = kvt_json_text(record, "kind", NULL);
@@ -370,6 +395,10 @@ int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_
         status = kvt_fail(error, KVT_DATA, "no member kind");
     else if (strncmp(line, "{\"kind\":", 8) != 0)
         status = kvt_fail(error, KVT_DATA, "kind is not the first member");
+    else if (replaced && is_known(kind))
+        status = kvt_fail(error, KVT_DATA,
+                          "%s has text that is invalid UTF-8, a lone surrogate or U+0000 (%zu)",
+                          kind, replaced);
     else if (check_members(record, kind, error) != 0 ||
              check_references(state, record, kind, error) != 0 ||
              (strcmp(kind, "dataset") == 0 && kvt_contract_manifest(record, error) != 0))

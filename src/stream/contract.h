@@ -38,6 +38,10 @@ void kvt_contract_end(struct kvt_contract_state *state);
 int kvt_contract_check(struct kvt_contract_state *state, const char *line, size_t length,
                        struct kvt_error *error);
 
+/* 0, or -1 (KVT_DATA) naming the first member of the record that is there, not null, and of another
+ * type than the table has for this kind. */
+int kvt_contract_types(const json_t *record, const char *kind, struct kvt_error *error);
+
 /* 0 when a manifest with this dataset record can be read; -1 (KVT_DATA) and what to do about it
  * when a newer release wrote it. Without the member, as in a record made by hand, it is today's. */
 int kvt_contract_manifest(const json_t *dataset, struct kvt_error *error);
