@@ -715,6 +715,18 @@ like 'naming it' "$(cat "$scratch/messages")" 'bad:2: the entry has neither mess
 is 'after everything before it' "$(jq -r .kind "$scratch/stream" | tr '\n' ' ')" 'run entry response '
 kvt-infer -c "$settings" -u "$mock/s/paced" --skip-bad "$scratch/aside" "$scratch/bad" 2>/dev/null | jq -r .kind | tr '\n' ' ' >"$scratch/out"
 is 'or is set aside' "$(cat "$scratch/out")" 'run entry response entry response meta '
+for change in '.bin_idx = "0"' '.bin_idx = 1.5' '.answers = "a"' '.meta = 5' '.token_len = "9"' '.cluster = 5' '.rank = "0"' \
+    '.meta.max_tokens = "40"' '.meta.max_tokens = 0' '.meta.max_tokens = 0.5'; do
+    jq -c "$change" <(head -n 1 "$scratch/entries") >"$scratch/bad"
+    fails 1 "an entry whose responses nobody could use is not asked: $change" kvt-infer -c "$settings" -u "$mock/s/nobody" "$scratch/bad"
+    member=${change%% =*}
+    like 'and its member is named' "$(cat "$scratch/.err")" "^kvt-infer: $scratch/bad:1: .*${member#.} is not "
+done
+is 'null is like no member' "$(jq -c '.cluster = null | .bin_idx = null | .meta = null' <(head -n 1 "$scratch/entries") |
+    kvt-infer -c "$settings" -u "$mock/s/paced" 2>/dev/null | jq -c 'select(.kind=="response") | [.bin_idx, .cluster, .meta]')" '[0,null,{}]'
+{ echo '{"kind":"experiment","exp_group_id":"x","config":{"kv":{"budgets":"0.2"}}}'; head -n 1 "$scratch/entries"; } >"$scratch/bad"
+fails 1 'settings of the stream have types' kvt-infer -u "$mock/s/nobody" "$scratch/bad"
+like 'and are named' "$(cat "$scratch/.err")" "bad:1: experiment.config: kv.budgets must be an array of numbers"
 cp "$scripts/paced" "$scripts/named"
 model_of() { jq -r 'select(.name=="named").body.model' "$requests" | tail -n 1; }
 play named

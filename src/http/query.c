@@ -116,14 +116,30 @@ static void add_nonce(json_t *body, const char *request_id)
         json_object_set_new(body, "messages", nonce_messages(nonce, messages));
 }
 
+/* The setting, else the entry's own cap. */
+static int set_max_tokens(struct kvt_query *request, const struct kvt_query_settings *settings,
+                          const json_t *entry, struct kvt_error *error)
+{
+    const json_t *own = kvt_json_get(entry, "meta.max_tokens");
+    request->max_tokens = settings->max_tokens;
+    if (request->max_tokens > 0)
+        return 0;
+    request->max_tokens = DEFAULT_MAX_TOKENS;
+    if (!own || json_is_null(own))
+        return 0;
+    request->max_tokens = kvt_json_integer(entry, "meta.max_tokens", 0);
+    if (request->max_tokens < 1)
+        return kvt_fail(error, KVT_DATA, "meta.max_tokens is not a whole number above 0");
+    return 0;
+}
+
 int kvt_query_build(struct kvt_query *request, const struct kvt_query_settings *settings,
                     const struct kvt_grid *grid, const struct kvt_run *run, const json_t *entry,
                     long repeat, const json_t *add, struct kvt_error *error)
 {
     *request = (struct kvt_query){.seed = settings->seed + repeat};
-    request->max_tokens = settings->max_tokens > 0
-                              ? settings->max_tokens
-                              : kvt_json_integer(entry, "meta.max_tokens", DEFAULT_MAX_TOKENS);
+    if (set_max_tokens(request, settings, entry, error) != 0)
+        return -1;
     json_t *body = json_object();
     json_object_set_new(body, "model", json_string(grid->model));
     if (set_prompt(body, &request->api, settings->api, entry, error) != 0) {

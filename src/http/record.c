@@ -11,12 +11,15 @@
 
 /* --- the entry --- */
 
+/* A member of the entry as it stands there; `fallback` where it is missing or null. */
 static void add_member(struct kvt_buffer *out, const char *line, size_t length, const char *key,
                        const char *fallback)
 {
     struct kvt_member member;
     kvt_buffer_printf(out, "%s\"%s\":", out->length ? "," : "", key);
-    if (kvt_scan_find(line, length, key, &member))
+    bool found = kvt_scan_find(line, length, key, &member) &&
+                 !(member.value_length == 4 && memcmp(member.value, "null", 4) == 0);
+    if (found)
         kvt_buffer_append(out, member.value, member.value_length);
     else
         kvt_buffer_text(out, fallback);

@@ -1,6 +1,7 @@
 #include "http/window.h"
 
 #include "core/memory.h"
+#include "stream/contract.h"
 #include "stream/json.h"
 
 #include <math.h>
@@ -286,6 +287,11 @@ int kvt_window_entry(struct kvt_window *window, const struct kvt_line *line,
     json_t *entry = kvt_json_parse(line->data, line->length, NULL, error);
     if (!entry)
         return -1;
+    /* its members go into the responses, which nobody could use when they are of another type */
+    if (kvt_contract_types(entry, "entry", error) != 0) {
+        json_decref(entry);
+        return -1;
+    }
     struct kvt_item *item = kvt_alloc_zero(1, sizeof *item);
     memcpy(item->kind, line->kind, sizeof item->kind);
     item->is_entry = true;
