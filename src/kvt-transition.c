@@ -152,6 +152,20 @@ static size_t bin_limit(const struct planner *planner, int bin)
     return limit;
 }
 
+/* Puts a bin without entries in its place, unless it is there. */
+static size_t add_empty_bin(struct kvt_next_bin **bins, size_t n, int bin)
+{
+    size_t at = 0;
+    while (at < n && (*bins)[at].bin < bin)
+        at++;
+    if (at < n && (*bins)[at].bin == bin)
+        return n;
+    *bins = kvt_realloc_array(*bins, n + 1, sizeof **bins);
+    memmove(*bins + at + 1, *bins + at, (n - at) * sizeof **bins);
+    (*bins)[at] = (struct kvt_next_bin){.bin = bin};
+    return n + 1;
+}
+
 static void print_next(struct planner *planner)
 {
     struct kvt_observations *table = &planner->table;
@@ -167,6 +181,9 @@ static void print_next(struct planner *planner)
     }
     struct kvt_next_bin *bins;
     size_t n_bins = kvt_next_count(glances, n, &bins);
+    for (size_t i = 0; i < table->count; i++) /* a bin where every request was lost is one too */
+        if (isnan(table->items[i].score))
+            n_bins = add_empty_bin(&bins, n_bins, table->items[i].bin);
     for (size_t b = 0; b < n_bins; b++)
         bins[b].limit = bin_limit(planner, bins[b].bin);
     kvt_next_plan(bins, n_bins, (size_t)next_entries);

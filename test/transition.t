@@ -105,6 +105,8 @@ is "the legacy rule is there, and flags noise" "$("$world" flat --n 10 --churn 0
 next() { "$world" "$@" | kvt-transition --next 25; }
 is "--next hands out what it was given" "$(next zone --n 10 --churn 0.05 | awk '{ a += $3; if ($2 + $3 != $4) bad = 1 } END { print a, bad + 0 }')" "25 0"
 is "to bins of five first" "$(next zone --n 3 | awk '{ print ($4 >= 5) }' | sort -u)" 1
+"$world" zone --n 10 | jq -c 'if .kind == "response" and (.bin_idx == 1 or .bin_idx == 4) then .score.value = null | .failure = {failure_type: "TIMEOUT", class: "infrastructure", message: ""} else . end' >lost.jsonl
+is "a bin whose every request was lost has no entries, and gets the first" "$(kvt-transition --next 12 lost.jsonl | awk '{ print $1, $2, ($3 >= 5) }' | sed -n '2p;5p' | tr '\n' ' ')" "1 0 1 4 0 1 "
 is "it does not look at which budget failed" "$("$world" zone --n 10 | sed 's/"run_id":"d00000-0.5"/"run_id":"T"/; s/"run_id":"d00000-0.2"/"run_id":"d00000-0.5"/; s/"run_id":"T"/"run_id":"d00000-0.2"/' | kvt-transition --next 25)" "$("$world" zone --n 10 | kvt-transition --next 25)"
 is "it stops at the examples there are" "$({ for b in 0 1 2 3 4; do echo "{\"kind\":\"bin\",\"bin_idx\":$b,\"n_examples\":12}"; done; "$world" zone --n 10; } | kvt-transition --next 25 | awk '{ a += $3; m = $4 > m ? $4 : m } END { print a, m }')" "10 12"
 two_tasks() { "$world" zone --n 10 | sed '/"bin_idx":[024]/s/"meta":{[^}]*}/"meta":{"task":"qasper"}/; /"bin_idx":[13]/s/"meta":{[^}]*}/"meta":{"task":"hotpotqa"}/'; }
