@@ -142,13 +142,15 @@ jq -c 'if .kv_budget == 0.2 then
         if .kind == "bin_stats" then .acc_mean = null | .acc_ci_low = null | .acc_ci_high = null | .acc_std = null
             | .fail_rate = null | .kv_bytes_p50 = null | .kv_peak_bytes_p50 = null | .kept_ratio_p50 = null | .lat_p50 = null
         elif .kind == "pair_stats" then .n_pairs = 0 | .delta_mean = null | .delta_ci_low = null | .delta_ci_high = null
-            | .loss_upper = null | .loss_upper_each = null | .loss.n10 = 0 | .loss.n01 = 0
+            | .delta_ci_low = -1 | .delta_ci_high = 1 | .loss_upper = 1 | .loss_upper_each = 1 | .loss.n10 = 0 | .loss.n01 = 0
         else . end else . end' "$stream" >"$scratch/unscored.jsonl"
 for name in $plots; do
     kvt-render plot "$name" "$scratch/unscored.jsonl" >"$scratch/part.gp"
     is "plot $name without one budget's numbers is a picture" "$(draw "$scratch/part.gp" | head -c 4 | tail -c 3)" PNG
     is "plot $name: gnuplot has nothing to say of it" "$(cat "$scratch/gnuplot.err")" ''
 done
+is "what has no pairs does not stretch the axis of those that have" "$(kvt-render plot paired "$scratch/unscored.jsonl" | grep -m 1 'set yrange')" \
+    "$(jq -c 'select(.kv_budget != 0.2)' "$stream" | kvt-render plot paired | grep -m 1 'set yrange')"
 ok "scores against no cost are no figure" bash -c "jq -c 'if .kind == \"bin_stats\" then .acc_mean = null else . end' '$stream' | kvt-render plot tradeoff"
 like "and that is said" "$(cat "$scratch/.err")" '^kvt-render: plot tradeoff: .* acc_mean'
 is "costs that are all but equal have a number on their axis" "$(jq -c 'if .kind == "bin_stats" then .kv_bytes_p50 = 3500000 | .lat_p50 = 0.3 else . end' "$stream" |

@@ -49,13 +49,13 @@ static void find_range(const struct kvt_study *study, double *low, double *high)
         for (size_t b = 0; is_compared(arm) && b < arm->n_cells; b++) {
             const struct kvt_cell *cell = &arm->cells[b];
             double n = kvt_cell_pair(cell, "n_pairs");
+            if (!(n > 0)) /* anything is possible there: nothing is drawn */
+                continue;
             *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss_upper_each"));
             *high = fmax(*high, -100 * kvt_cell_pair(cell, "delta_ci_low"));
             *low = fmin(*low, -100 * kvt_cell_pair(cell, "delta_ci_high"));
-            if (n > 0) {
-                *low = fmin(*low, -100 * kvt_cell_pair(cell, "loss.n01") / n);
-                *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss.n10") / n);
-            }
+            *low = fmin(*low, -100 * kvt_cell_pair(cell, "loss.n01") / n);
+            *high = fmax(*high, 100 * kvt_cell_pair(cell, "loss.n10") / n);
         }
     }
     *low = fmax(-110, 10 * floor(*low / 10));
@@ -68,7 +68,7 @@ static void panel(struct kvt_buffer *out, const struct kvt_arm *arm, size_t slot
     kvt_gnuplot_arm(out, arm);
     kvt_buffer_text(out, " at graph 0.5,graph 1.06 center noenhanced font 'DejaVu Sans,12'\n");
     if (!has_pairs(arm)) {
-        kvt_buffer_text(out, "set label 5 'no pairs' at graph 0.5,graph 0.5 center noenhanced\n"
+        kvt_buffer_text(out, "set label 5 'no pairs' at graph 0.5,graph 0.75 center noenhanced\n"
                              "plot 0 with lines lw 1 lc rgb '#444444'\nunset label 5\n");
         return;
     }
