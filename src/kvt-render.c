@@ -194,8 +194,8 @@ static void draw(struct render *render)
     struct kvt_error error;
     struct kvt_canvas canvas = {.format = request->format ? request->format : "png",
                                 .output = request->output ? request->output : ""};
-    if (render->results.n_studies == 0)
-        kvt_die(KVT_DATA, "the stream has no runs to draw");
+    if (kvt_results_check(&render->results, &error) != 0)
+        kvt_die_error(&error);
     if (render->results.n_studies > 1)
         kvt_say(
             "the stream has %zu studies; drawing the first (--model, --policy and --task choose)",

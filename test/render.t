@@ -159,6 +159,12 @@ is "costs that are all but equal have a number on their axis" "$(jq -c 'if .kind
 fails 1 "a figure of statistics needs statistics" kvt-render plot acc "$scratch/scored.jsonl"
 like "and names the stage that makes them" "$(cat "$scratch/.err")" 'kvt-stats'
 fails 1 "an empty stream has no report" kvt-render report /dev/null
+for artefact in report brief summary "plot acc"; do
+    # shellcheck disable=SC2086
+    fails 1 "nor has one of runs alone a $artefact" kvt-render $artefact <<<"$(grep '"kind":"run"' "$stream")"
+    like "and what makes one is said" "$(cat "$scratch/.err")" 'neither responses .* by kvt-infer or kvt-import.* by kvt-stats'
+done
+is "a folder of any bytes stays in the summary" "$(kvt-render summary --plots=$'p\xff' "$stream" | jq -r .artefacts.plots.acc)" 'p�/acc_vs_len.png'
 for table in bins pairs failures transitions outcomes requests runs; do
     fails 1 "nor a table of $table" kvt-render table $table /dev/null
     is "nor a header for one" "$(cat "$scratch/.out")" ''

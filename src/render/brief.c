@@ -54,8 +54,8 @@ static void study_lines(struct kvt_buffer *out, const struct kvt_study *study)
 int kvt_brief_write(struct kvt_buffer *out, const struct kvt_results *results, const char *run,
                     struct kvt_error *error)
 {
-    if (results->n_studies == 0)
-        return kvt_fail(error, KVT_DATA, "the stream has no runs to sum up");
+    if (kvt_results_check(results, error) != 0)
+        return -1;
     for (size_t i = 0; i < results->n_studies; i++)
         study_lines(out, &results->studies[i]);
     if (run) {

@@ -149,8 +149,8 @@ int kvt_report_write(struct kvt_buffer *out, const struct kvt_results *results,
         kvt_report_verdict, kvt_report_proof,    kvt_report_accuracy, kvt_report_outcomes,
         kvt_report_pairs,   kvt_report_failures, kvt_report_costs,    kvt_report_findings,
         kvt_report_setup,   kvt_report_limits};
-    if (results->n_studies == 0)
-        return kvt_fail(error, KVT_DATA, "the stream has no runs to report on");
+    if (kvt_results_check(results, error) != 0)
+        return -1;
     for (size_t s = 0; s < results->n_studies; s++) {
         struct kvt_report report = {.out = out,
                                     .results = results,

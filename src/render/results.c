@@ -330,6 +330,15 @@ void kvt_results_finish(struct kvt_results *results)
     kvt_studies_group(results);
 }
 
+int kvt_results_check(const struct kvt_results *results, struct kvt_error *error)
+{
+    if (results->n_studies > 0)
+        return 0;
+    return kvt_fail(error, KVT_DATA,
+                    "the stream has neither responses (response records, by kvt-infer or "
+                    "kvt-import) nor statistics (bin_stats records, by kvt-stats)");
+}
+
 void kvt_results_close(struct kvt_results *results)
 {
     for (size_t i = 0; i < results->n_studies; i++)

@@ -50,6 +50,8 @@ int kvt_results_add(struct kvt_results *results, const char *kind, json_t *recor
                     struct kvt_error *error);
 /* Groups arms into studies; call once, after the last record. */
 void kvt_results_finish(struct kvt_results *results);
+/* Returns 0, or -1 when there is no study: the error says which stages make one. */
+int kvt_results_check(const struct kvt_results *results, struct kvt_error *error);
 void kvt_results_close(struct kvt_results *results);
 
 /*

@@ -1,5 +1,6 @@
 #include "render/summary.h"
 
+#include "core/utf8.h"
 #include "render/plot.h"
 #include "render/pretty.h"
 #include "render/table.h"
@@ -166,8 +167,12 @@ static json_t *artefacts(const char *plots)
     json_t *list = json_object(), *figures = json_object(), *tables = json_object();
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         json_object_set_new(list, names[i], json_string(files[i]));
+    struct kvt_buffer folder = {0}; /* of the command line: any bytes */
+    kvt_utf8_repair(&folder, plots, strlen(plots));
     for (const struct kvt_plot *plot = kvt_plots; plot->name; plot++)
-        json_object_set_new(figures, plot->name, json_sprintf("%s/%s.png", plots, plot->file));
+        json_object_set_new(figures, plot->name,
+                            json_sprintf("%s/%s.png", kvt_buffer_string(&folder), plot->file));
+    kvt_buffer_free(&folder);
     for (const struct kvt_table *table = kvt_tables; table->name; table++)
         json_object_set_new(tables, table->name, json_sprintf("tables/%s.csv", table->name));
     json_object_set_new(list, "plots", figures);
@@ -178,8 +183,8 @@ static json_t *artefacts(const char *plots)
 int kvt_summary_write(struct kvt_buffer *out, const struct kvt_results *results, const char *plots,
                       struct kvt_error *error)
 {
-    if (results->n_studies == 0)
-        return kvt_fail(error, KVT_DATA, "the stream has no runs to sum up");
+    if (kvt_results_check(results, error) != 0)
+        return -1;
     json_t *document = json_object(), *studies = json_array();
     json_object_set_new(document, "summary_form", json_integer(KVT_SUMMARY_FORM));
     copy_experiment(document, kvt_results_experiment(results, &results->studies[0]));
