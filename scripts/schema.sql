@@ -312,8 +312,10 @@ LEFT JOIN scores s ON s.request_id = q.request_id
 LEFT JOIN failures f ON f.request_id = q.request_id
 LEFT JOIN telemetry t ON t.request_id = q.request_id;
 
--- Entries that score lower than with the full cache, both answers side by side.
-CREATE VIEW IF NOT EXISTS lost_answers AS
+-- Entries that score lower than with the full cache, both answers side by side. The full cache is the run that
+-- the statistics compared with (of several policies each may have its own), else any of the experiment.
+DROP VIEW IF EXISTS lost_answers;
+CREATE VIEW lost_answers AS
 SELECT c.exp_group_id, c.kv_policy, c.kv_budget, c.bin_idx, c.token_len, c.example_id, c.question,
        c.answers_json, whole.text AS full_text, whole.value AS full_value, c.text, c.value,
        c.failure_type, c.request_id, whole.request_id AS full_request_id
@@ -321,6 +323,8 @@ FROM answers c
 JOIN runs rc ON rc.run_id = c.run_id
 JOIN runs rf ON rf.exp_group_id = rc.exp_group_id AND rf.model_name IS rc.model_name
             AND rf.reference = 1 AND rf.replicate IS NOT 'b'
+            AND rf.run_id = coalesce((SELECT min(p.reference_run_id) FROM pair_stats p
+                                      WHERE p.run_id = rc.run_id), rf.run_id)
 JOIN answers whole ON whole.run_id = rf.run_id AND whole.entry_id = c.entry_id AND whole.repeat = c.repeat
 WHERE rc.reference = 0 AND c.value < whole.value;
 

@@ -122,6 +122,14 @@ is "lost_answers" "$(sql 'SELECT count(*) FROM lost_answers')" \
     "$(jq -n '[inputs | select(.kind == "response")] | group_by(.entry_id) | map((map(select(.reference)) | .[0].score.value) as $full
         | map(select((.reference | not) and .score.value != null and .score.value < $full)) | length) | add' "$stream")"
 
+# a second policy with a full-cache run of its own, in the same experiment
+jq -c '., (select(.kind | IN("run", "response", "bin_stats", "pair_stats", "transition")) | .run_id += "h" | .kv_policy = "h2o"
+    | if .request_id then .request_id += "h" else . end | if .reference_run_id then .reference_run_id += "h" else . end)' \
+    "$stream" >"$folder/policies.jsonl"
+ok "two policies, each with its full cache" scripts/import-db "$folder/policies.sqlite" "$manifest" "$folder/policies.jsonl"
+is "lose each answer once" "$(sqlite3 "$folder/policies.sqlite" 'SELECT count(*), count(DISTINCT request_id) FROM lost_answers')" \
+    "$(sql 'SELECT 2 * count(*) FROM lost_answers')|$(sql 'SELECT 2 * count(*) FROM lost_answers')"
+
 # --- a database of the schema before this one
 cp "$database" "$folder/old.sqlite"
 sqlite3 "$folder/old.sqlite" 'ALTER TABLE telemetry DROP COLUMN flags_json; ALTER TABLE bin_stats DROP COLUMN flags_json; UPDATE schema_version SET version = 1'
