@@ -248,20 +248,13 @@ static void load_chat(struct program *program)
     program->prompter.chat = program->chat;
 }
 
-/* A name of nothing, as an unset variable of a shell makes it, would name nothing at all. */
-static void check_names(const json_t *tree)
-{
-    static const char *const names[] = {"dataset.name", "dataset.task", "output.exp_group_id"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!*kvt_json_text(tree, names[i], "unset"))
-            kvt_die(KVT_USAGE, "%s is empty; give a name, or leave it out", names[i]);
-}
-
 static void prepare(struct program *program)
 {
+    static const char *const names[] = {"dataset.name", "dataset.task", "output.exp_group_id",
+                                        NULL};
     struct kvt_error error;
     const json_t *tree = settings_of(program);
-    check_names(tree);
+    kvt_settings_check_names(tree, names);
     const char *path = tokenizer_path(tree);
     const char *api = kvt_json_text(tree, "engine.api", "");
     bool first = strcmp(kvt_json_text(tree, "dataset.question", "last"), "first") == 0;

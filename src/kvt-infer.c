@@ -158,6 +158,9 @@ static void check_options(void)
     if (common.skip_bad && journal_path && kvt_file_same(common.skip_bad, journal_path))
         kvt_die(KVT_USAGE, "--skip-bad=%s would overwrite the journal; name another file",
                 common.skip_bad);
+    if (journal_path && kvt_file_same(journal_path, "/dev/stdout"))
+        kvt_die(KVT_USAGE, "--journal=%s is standard output too; name another file", journal_path);
+    kvt_stage_check_skip(common.skip_bad, cacert);
     if (cacert && access(cacert, R_OK) != 0)
         kvt_die(KVT_USAGE, "--cacert: cannot read %s: %s", cacert, strerror(errno));
 }
@@ -186,6 +189,8 @@ static void open_sweep(struct infer *infer)
 {
     const json_t *tree = kvt_settings_tree(&infer->settings);
     struct kvt_error error;
+    static const char *const names[] = {"kv.policy", "engine.request.max_tokens_field", NULL};
+    kvt_settings_check_names(tree, names);
     if (kvt_sweep_open(&infer->sweep, tree, kvt_settings_model(tree), infer->exp_group_id,
                        &error) != 0)
         kvt_die_error(&error);

@@ -724,6 +724,15 @@ for change in '.bin_idx = "0"' '.bin_idx = 1.5' '.answers = "a"' '.meta = 5' '.t
 done
 is 'null is like no member' "$(jq -c '.cluster = null | .bin_idx = null | .meta = null' <(head -n 1 "$scratch/entries") |
     kvt-infer -c "$settings" -u "$mock/s/paced" 2>/dev/null | jq -c 'select(.kind=="response") | [.bin_idx, .cluster, .meta]')" '[0,null,{}]'
+head -n 1 "$scratch/entries" >"$scratch/bad"
+for name in policy max-tokens-field; do
+    fails 2 "an empty --$name names nothing" kvt-infer -c "$settings" -u "$mock/s/nobody" --$name= "$scratch/bad"
+done
+fails 2 'a journal is not the output' bash -c "kvt-infer -c '$settings' -u '$mock/s/nobody' -j '$scratch/to' '$scratch/bad' >'$scratch/to'"
+like 'which is said' "$(cat "$scratch/.err")" 'is standard output too; name another file'
+echo certificates >"$scratch/certificates"
+fails 2 '--skip-bad does not overwrite the certificates' kvt-infer -c "$settings" -u "$mock/s/nobody" --cacert "$scratch/certificates" --skip-bad "$scratch/certificates" "$scratch/bad"
+is 'which stay' "$(cat "$scratch/certificates")" certificates
 { echo '{"kind":"experiment","exp_group_id":"x","config":{"kv":{"budgets":"0.2"}}}'; head -n 1 "$scratch/entries"; } >"$scratch/bad"
 fails 1 'settings of the stream have types' kvt-infer -u "$mock/s/nobody" "$scratch/bad"
 like 'and are named' "$(cat "$scratch/.err")" "bad:1: experiment.config: kv.budgets must be an array of numbers"

@@ -354,6 +354,13 @@ int kvt_settings_stream(struct kvt_settings *settings, const json_t *config,
     return 0;
 }
 
+void kvt_settings_check_names(const json_t *tree, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (!*kvt_json_text(tree, *keys, "unset"))
+            kvt_die(KVT_USAGE, "%s is empty; give a name, or leave it out", *keys);
+}
+
 const char *kvt_settings_model(const json_t *tree)
 {
     const char *name = kvt_json_text(tree, "model.name", NULL);

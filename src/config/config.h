@@ -86,6 +86,9 @@ const json_t *kvt_settings_tree(struct kvt_settings *settings);
  * it any more. Borrowed; valid until kvt_settings_close. */
 const json_t *kvt_settings_given(struct kvt_settings *settings);
 void kvt_settings_close(struct kvt_settings *settings);
+/* Ends the process with exit 2 where one of these settings (a NULL ends the list) is an empty text:
+ * a name of nothing, as an unset variable of a shell makes it, names nothing. Null is fine. */
+void kvt_settings_check_names(const json_t *tree, const char *const *keys);
 /* model.name of a settings tree, else the environment's MODEL_NAME, else "recall". Borrowed. */
 const char *kvt_settings_model(const json_t *tree);
 
