@@ -11,12 +11,6 @@
 /* What is read at a time: twice what a pipe holds. */
 enum { PIECE = 1 << 17 };
 
-bool kvt_line_blank(const struct kvt_line *line)
-{
-    /* it ends with a NUL, which is none of these */
-    return strspn(line->data, " \t\r") == line->length;
-}
-
 void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files)
 {
     *reader = (struct kvt_reader){.files = files, .n_files = n_files};

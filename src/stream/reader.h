@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { KVT_KIND_SIZE = 32 };
 
@@ -34,7 +35,11 @@ struct kvt_reader {
 
 /* Whether there is nothing but white space in the line: blank lines of a file with CRLF line ends
  * are not empty. Such a line is no record, and copied. */
-bool kvt_line_blank(const struct kvt_line *line);
+static inline bool kvt_line_blank(const struct kvt_line *line)
+{
+    /* It ends with a NUL, which is none of these. Nearly all lines begin with a brace. */
+    return line->data[0] <= ' ' && strspn(line->data, " \t\r") == line->length;
+}
 
 /* No files means standard input; "-" means standard input too. `files` is borrowed. */
 void kvt_reader_open(struct kvt_reader *reader, char *const *files, size_t n_files);
