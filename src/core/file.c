@@ -25,19 +25,14 @@ bool kvt_file_same(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-char *kvt_file_read(const char *path, size_t *length)
+char *kvt_file_read_rest(FILE *file, size_t *length)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (!file)
-        return NULL;
     struct kvt_buffer text = {0};
     char chunk[16384];
     size_t n;
     while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
         kvt_buffer_append(&text, chunk, n);
     int failed = ferror(file) ? errno : 0;
-    if (file != stdin)
-        fclose(file);
     *length = text.length;
     char *data = kvt_buffer_take(&text);
     if (failed) {
@@ -45,6 +40,19 @@ char *kvt_file_read(const char *path, size_t *length)
         errno = failed;
         return NULL;
     }
+    return data;
+}
+
+char *kvt_file_read(const char *path, size_t *length)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!file)
+        return NULL;
+    char *data = kvt_file_read_rest(file, length);
+    int failed = errno; /* closing may change it */
+    if (file != stdin)
+        fclose(file);
+    errno = failed;
     return data;
 }
 

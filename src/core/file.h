@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /*
  * Do two paths ("-": standard input) lead to the same regular file, by whatever names and links?
@@ -19,6 +20,8 @@ bool kvt_file_same(const char *a, const char *b);
  * not count. The caller frees them. NULL with errno set if it cannot be opened or read.
  */
 char *kvt_file_read(const char *path, size_t *length);
+/* The same of an open file, from where it stands; it stays open. */
+char *kvt_file_read_rest(FILE *file, size_t *length);
 /* The same of the file of that name in the directory of `path`, as a text. */
 char *kvt_file_read_beside(const char *path, const char *name);
 

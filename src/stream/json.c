@@ -1,6 +1,7 @@
 #include "stream/json.h"
 
 #include "core/escape.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "stream/number.h"
@@ -80,20 +81,16 @@ json_t *kvt_json_load(const char *path, struct kvt_error *error)
         kvt_fail(error, KVT_SYSTEM, "cannot open %s: %s", path, strerror(errno));
         return NULL;
     }
-    struct kvt_buffer text = {0};
-    char chunk[16384];
     size_t length;
-    while ((length = fread(chunk, 1, sizeof chunk, file)) > 0)
-        kvt_buffer_append(&text, chunk, length);
-    int failed = ferror(file);
+    char *text = kvt_file_read_rest(file, &length);
+    int failed = errno;
     fclose(file);
-    if (failed) {
-        kvt_buffer_free(&text);
-        kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", path, strerror(errno));
+    if (!text) {
+        kvt_fail(error, KVT_SYSTEM, "cannot read %s: %s", path, strerror(failed));
         return NULL;
     }
-    json_t *value = kvt_json_parse(kvt_buffer_string(&text), text.length, NULL, error);
-    kvt_buffer_free(&text);
+    json_t *value = kvt_json_parse(text, length, NULL, error);
+    free(text);
     if (!value)
         kvt_fail_context(error, "%s", path);
     return value;
