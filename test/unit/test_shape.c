@@ -151,6 +151,31 @@ static void test_notes(void)
     kvt_shape_free(&shape);
 }
 
+/* An object within a line, all of whose members are passed, ends where it ends. */
+static void test_all_passed(void)
+{
+    static const char line[] = "{\"id\":1,\"ids\":2}" REST;
+    struct kvt_shape shape = {0};
+    int right = 1;
+    for (int i = 0; i < 3; i++) {
+        struct kvt_scan inside;
+        struct kvt_member member;
+        kvt_scan_start(&inside, line, strlen(line));
+        inside.inner = true;
+        kvt_shape_start(&shape);
+        for (;;) {
+            kvt_shape_pass(&shape, &inside, 1);
+            if (!kvt_shape_key(&shape, &inside, &member))
+                break;
+            *kvt_shape_note(&shape) = 1;
+            kvt_shape_skip(&shape, &inside, &member);
+        }
+        right &= !inside.bad && inside.close == strchr(line, '}');
+    }
+    ok(right, "an object of members that are all passed");
+    kvt_shape_free(&shape);
+}
+
 /* More members than are remembered: the last ones are found by scanning. */
 static void test_many(void)
 {
@@ -172,6 +197,7 @@ int main(void)
 {
     test_random();
     test_notes();
+    test_all_passed();
     test_many();
     return tap_done();
 }
